@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `taojin`."""
+
+from pipeline.cli import main
+
+main()

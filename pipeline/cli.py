@@ -1,0 +1,238 @@
+"""The commands, each a few lines. Spark and the models are imported by the command that needs them."""
+
+import logging
+import os
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.errors import ConfigError, TaojinError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from pipeline.config import Config
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="From Common Crawl and trusted sources to a pretraining corpus, as the data section of the GPT-3 paper "
+    "describes, on Apache Spark.",
+)
+
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[CONFIG] [KEY.SUB=VALUE]", help="YAML file, and keys to set over it.", show_default=False),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left and do every stage again.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="The folder that a run wrote.", show_default=False)]
+
+
+@app.command()
+def run(
+    arguments: Arguments = None,
+    fresh: Fresh = False,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STAGE",
+            help="Stop after: ingest, train_quality, annotate, verdict, deduplicate, decontaminate, mix or report.",
+        ),
+    ] = None,
+    master: Annotated[
+        str | None, typer.Option(metavar="URL", help="Spark master for local use, as local[4]. Default: the config's.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Make a corpus: every stage, going on where an earlier run stopped.
+
+    Without CONFIG it makes one from the built-in sample, in out/sample.
+
+    Relative paths, also those given as KEY.SUB=VALUE, are relative to CONFIG's folder.
+    """
+    with finishing(debug):
+        path, overrides = split_arguments(arguments or [])
+        if master:
+            overrides.append(f"spark.master={master!r}")
+        if path is None:
+            path = _write_sample(Path("out", "sample-input"))
+            overrides.insert(0, f"output={str(Path('out', 'sample').absolute())!r}")
+        curate(path, overrides, until=until, fresh=fresh)
+
+
+@app.command()
+def report(output: Output, debug: Debug = False) -> None:
+    """Render OUTPUT/report again from the stored counts."""
+    with finishing(debug):
+        from pipeline.run import report as render
+
+        render(output)
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.", show_default=False)],
+    debug: Debug = False,
+) -> None:
+    """Write the built-in sample (crawl, curated text, benchmark, config) to DIR."""
+    with finishing(debug):
+        print(f"taojin run {_write_sample(folder)}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the config's JSON Schema, for editors."""
+    from pipeline.config import schema_json
+
+    print(schema_json())
+
+
+def main() -> None:
+    """The program."""
+    app(prog_name="taojin")
+
+
+def job_main(only: str | None) -> None:
+    """An entry point of jobs/, for spark-submit: the whole run, or `only` one stage of it."""
+
+    def job(arguments: Arguments = None, fresh: Fresh = False, debug: Debug = False) -> None:
+        with finishing(debug):
+            path, overrides = split_arguments(arguments or [])
+            if path is None:
+                raise ConfigError("command line: no config given; allowed: CONFIG [key.sub=value ...]")
+            curate(path, overrides, only=only, fresh=fresh)
+
+    job.__doc__ = f"Run {'every stage' if only is None else f'the stage {only}'}, under spark-submit."
+    program = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    program.command()(job)
+    program()
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """The config, if the first argument is one, and the overrides.
+
+    >>> split_arguments(["seed=1"])
+    (None, ['seed=1'])
+    """
+    first, rest = (Path(arguments[0]), arguments[1:]) if arguments else (None, ())
+    if first and "=" in arguments[0] and not first.exists():
+        first, rest = None, arguments
+    for text in rest:
+        if "=" not in text:
+            raise ConfigError(f"command line: {text!r} given; allowed: one config, then key.sub=value")
+    return first, list(rest)
+
+
+def curate(
+    path: Path, overrides: Sequence[str], *, until: str | None = None, only: str | None = None, fresh: bool = False
+) -> None:
+    """Loads the config, then runs; the session is opened by the first stage that needs it and stopped here."""
+    from pipeline.config import load_config
+    from pipeline.schema import STAGES
+
+    if until is not None and until not in STAGES:
+        raise ConfigError(f"command line: --until {until} given; allowed: {', '.join(STAGES)}")
+    config = load_config(path, overrides)
+    from pipeline.run import run as run_stages
+
+    try:
+        run_stages(config, lambda: _open_spark(config), until=until, only=only, fresh=fresh)
+    finally:
+        _stop_spark()
+
+
+def _open_spark(config: "Config") -> "SparkSession":
+    from pipeline.session import open_session
+
+    return open_session(config.spark.master, config.spark.conf)
+
+
+def _stop_spark() -> None:
+    if "pyspark" not in sys.modules:
+        return
+    from pyspark.sql import SparkSession
+
+    with suppress(Exception):  # a JVM that died already; what killed it is the message
+        if session := SparkSession.getActiveSession():
+            session.stop()
+
+
+def _write_sample(folder: Path) -> Path:
+    from pipeline.sample import write_sample
+
+    return write_sample(folder)
+
+
+class Terminated(BaseException):
+    """SIGTERM came."""
+
+
+@contextmanager
+def finishing(debug: bool) -> Iterator[None]:
+    """Turns whatever ends a command into one message on stderr and the contract's exit code."""
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+    if debug:
+        os.environ.setdefault("TAOJIN_SPARK_LOG", "error")
+    else:  # py4j logs a page for every connection that a signal cuts
+        logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        yield
+    except Terminated:
+        _finish("stopped by SIGTERM; the same command goes on from here", 128 + signal.SIGTERM, debug)
+    except KeyboardInterrupt:
+        _finish("interrupted; the same command goes on from here", 128 + signal.SIGINT, debug)
+    except TaojinError as error:
+        _finish(str(error), error.exit_code, debug)
+    except Exception as error:  # the last place: whatever it is becomes one line
+        _finish(f"{describe(error)} (--debug shows the traceback)", 1, debug)
+
+
+def _finish(message: str, exit_code: int, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    for line in message.splitlines():
+        print(f"taojin: {line}", file=sys.stderr)
+    raise typer.Exit(exit_code)
+
+
+def describe(error: BaseException) -> str:
+    """One line about an unexpected error; of Spark's walls the line that names the cause."""
+    text = str(error)
+    if type(error).__name__ in ("Py4JNetworkError", "ConnectionRefusedError"):
+        return "Spark's Java process ended; if memory ran out, set spark.conf.spark.driver.memory"
+    if type(error).__module__.startswith(("pyspark.", "py4j.")):
+        return f"Spark stopped: {root_cause(text)}"
+    return f"unexpected {type(error).__name__}: {' '.join(text.split())}"
+
+
+def root_cause(text: str) -> str:
+    r"""The line of a Spark error that says what happened: a worker's Python exception, else the innermost Java one.
+
+    >>> root_cause("Lost task\nTraceback (most recent call last):\n  File 'x'\nValueError: bad\n\n\tat org.A")
+    'ValueError: bad'
+    >>> root_cause("An error.\n: java.A: outer\n\tat x.Y\nCaused by: java.io.IOException: No space left\n\tat z")
+    'java.io.IOException: No space left'
+    """
+    if crash := re.search(r"Python worker exited unexpectedly[^\n]*", text):
+        return crash[0].rstrip(": ")
+    _, traceback_found, python = text.partition("Traceback (most recent call last):")
+    if traceback_found:
+        lines = [line for line in re.split(r"\n\s*at |\nDriver stacktrace", python)[0].splitlines() if line.strip()]
+        raised = [line for line in lines if not line.startswith(" ")]
+        return re.sub(r"^pipeline\.errors\.\w+: ", "", raised[-1] if raised else lines[-1])
+    causes = re.findall(r"^Caused by: ([^\n]+)", text, re.MULTILINE) or re.findall(r"^: ([^\n]+)", text, re.MULTILINE)
+    return causes[-1] if causes else text.strip().split("\n")[0]

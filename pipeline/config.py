@@ -1,0 +1,263 @@
+"""The config: typed, frozen, every default the paper's value where it has one.
+
+"The paper" is Brown et al. 2020, "Language Models are Few-Shot Learners"; its sections stand beside the values. The
+text below a key is what `taojin schema` shows in an editor, and what a message says of a key that is missing.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from pipeline import config_values as value
+from pipeline.config_errors import explain
+from pipeline.config_values import refusal
+from pipeline.errors import ConfigError
+from pipeline.yaml_config import override, read_document
+
+OFF_SWITCHED = ("filters", "quality", "dedup", "decontaminate")
+
+
+class Section(BaseModel):
+    """What every part of the config has in common: frozen, strict (no "1" for 1), unknown keys and NaN refused."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False,
+        validate_default=True, use_attribute_docstrings=True,
+    )  # fmt: skip
+
+
+class Source(Section):
+    format: Literal["warc", "jsonl", "parquet"]
+    """warc | jsonl | parquet: how its documents are stored. jsonl and parquet hold a column `text`."""
+    paths: value.InputPaths
+    """Files, globs or folders; relative to the config file."""
+    role: Literal["raw", "reference"]
+    """raw: filtered by rules and classifier, and its negatives; reference: trusted, its positives (2.2 and A.1)."""
+    sample: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """A hashed share of the documents, for a first trial."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """At most so many files, the first by name."""
+
+
+class Extract(Section):
+    engine: Literal["resiliparse", "whole_page"] = "resiliparse"
+    """resiliparse: the main text of a page; whole_page: all its visible text."""
+    max_record_bytes: value.Size = 10_000_000
+    """A record with a longer body, as stored or as decoded, is rejected and counted."""
+
+
+class Language(Section):
+    keep: value.Languages = "all"
+    """`all`, or language codes of fastText's lid.176, as [en, zh]. The paper keeps all."""
+    min_score: value.Share = 0.5
+    """Least probability with which fastText must name one of the languages to keep."""
+
+
+class Limit(Section):
+    min: float | None = None
+    """Least value kept."""
+    max: float | None = None
+    """Greatest value kept."""
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.min is None and self.max is None:
+            raise refusal("no bound given; allowed: min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise refusal(f"min {self.min:g} is above max {self.max:g}, so nothing could pass")
+        return self
+
+
+class Filters(Section):
+    recipes: dict[value.LanguageKey, value.Recipe] = {"default": ("gopher",), "zh": ("zh",)}
+    """The limits for a language: gopher | zh | none | a YAML file, or several joined by `+`. GPT-3 used none."""
+    limits: dict[str, Limit] = {}
+    """Limits over those of the recipes: {metric: {min: , max: }}."""
+
+    @field_validator("recipes")
+    @classmethod
+    def _default_there(cls, recipes: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if "default" not in recipes:
+            raise refusal("no `default` given; say what holds for all other languages, as `default: none`")
+        return recipes
+
+
+class Features(Section):
+    buckets: Annotated[int, Field(ge=2, le=2**24)] = 2**18
+    """Hashed word counts: A.1 uses Spark's HashingTF, which has 2^18 buckets."""
+
+
+class Pareto(Section):
+    rule: Literal["pareto"] = "pareto"
+    """Keep iff a Pareto draw exceeds 1 - score (A.1)."""
+    alpha: Annotated[float, Field(gt=0)] = 9.0
+    """9 in A.1: P(keep | score) = (2 - score)^-alpha. The Pile used 3."""
+
+
+class Threshold(Section):
+    rule: Literal["threshold"] = "threshold"
+    """Keep iff score >= min."""
+    min: value.Share
+    """Least quality score kept, in [0, 1]."""
+
+
+class NoSelection(Section):
+    rule: Literal["none"] = "none"
+    """Score every document, drop none for its score."""
+
+
+Rule = Annotated[Pareto | Threshold | NoSelection, Field(discriminator="rule")]
+
+
+class Quality(Section):
+    features: Features = Features()
+    """What the classifier sees of a document."""
+    select: Annotated[Rule, value.bare_rule_or(Rule)] = Pareto()
+    """{rule: pareto, alpha: 9} | {rule: threshold, min: 0.5} | {rule: none}."""
+
+
+class Dedup(Section):
+    shingle: Annotated[int, Field(ge=1, le=100)] = 5
+    """Words a shingle; the paper does not say, 5 is customary (Lee et al. 2022, The Pile)."""
+    min_similarity: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Least Jaccard similarity of near duplicates."""
+    bands: Annotated[int, Field(ge=1, le=1000)] = 12
+    """More bands are looser: 12 x 6 makes 97 % of pairs at 0.8 candidates. A.2's 10 hashes: 10 bands of 1 row."""
+    rows: Annotated[int, Field(ge=1, le=1000)] = 6
+    """More rows are stricter."""
+    verify: Literal["exact", "signature", "none"] = "exact"
+    """How a candidate pair's similarity is checked: exact Jaccard, signatures (cheaper) or not at all."""
+    scope: Literal["across", "within"] = "across"
+    """across all sources, or within each: A.2 does within, and WebText across."""
+    prefer: value.Names = ()
+    """Who keeps a document that sources share; left out: references in the config's order, then raw sources."""
+
+
+class Decontaminate(Section):
+    benchmarks: value.InputPaths
+    """JSONL files of benchmark items (benchmark, split, id, text) that must not be in the corpus."""
+    ngram: Annotated[int, Field(ge=1, le=1000)] = 13
+    """Words of a collision (appendix C: 13)."""
+    window: Annotated[int, Field(ge=0)] = 200
+    """Characters removed on each side of a collision (C: 200)."""
+    min_fragment: Annotated[int, Field(ge=0)] = 200
+    """Characters of the shortest piece kept (C: 200)."""
+    max_fragments: Annotated[int, Field(ge=1)] = 10
+    """A document in more pieces is dropped (C: 10)."""
+    max_documents: Annotated[int, Field(ge=1)] = 10
+    """n-grams in more documents are common phrases, not leaks (C: 10)."""
+    mode: Literal["cut", "drop", "report"] = "cut"
+    """cut the window out (C), drop the document (GPT-2's way), or only report."""
+    fragments: Literal["join", "split"] = "join"
+    """join: one text, blank line between; split: a document a piece (C)."""
+
+
+class Mixture(Section):
+    token_budget: value.Count
+    """How many tokens the corpus shall have, as 300B (table 2.2: 300 billion) or 40k."""
+    weights: dict[str, Annotated[float, Field(ge=0)]] | None = None
+    """Each source's share of the tokens, normalised (table 2.2); left out: proportional to what the sources hold."""
+    max_epochs: Annotated[float, Field(gt=0)] | None = None
+    """How often a source may be seen at most (table 2.2: up to 3.4)."""
+    tokenizer: Literal["gpt2"] = "gpt2"
+    """Whose tokens are counted (2.1: GPT-2's byte-pair encoding)."""
+    shard_size: value.Size = 256_000_000
+    """Bytes of an output file."""
+
+
+class Guards(Section):
+    max_unreadable_inputs: value.Share = 0.01
+    """Share of the input files that may be unreadable; one file always may."""
+    min_kept_documents: Annotated[int, Field(ge=0)] = 1
+    """Fewer kept documents stop the run."""
+
+
+class Spark(Section):
+    master: Annotated[str, Field(min_length=1)] = "local[*]"
+    """For local use; under spark-submit its own settings win."""
+    conf: dict[value.SparkKey, value.SparkValue] = {}
+    """Any Spark settings, for local use."""
+
+
+class Config(Section):
+    output: value.InputPath
+    """The folder to write: local, or a URL."""
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = 20200528
+    """Of all draws; the default is the day on which the paper appeared."""
+    sources: Annotated[dict[value.SourceName, Source], Field(min_length=1)]
+    """Where documents come from: {name: {format, paths, role}}."""
+    extract: Extract = Extract()
+    language: Language = Language()
+    filters: Annotated[Filters | None, value.off_or(Filters)] = Filters()
+    """Rules on metrics, or `none`."""
+    quality: Annotated[Quality | None, value.off_or(Quality)] = Quality()
+    """The classifier and its rule (A.1), or `none`."""
+    dedup: Annotated[Dedup | None, value.off_or(Dedup)] = Dedup()
+    """Exact and fuzzy deduplication (A.2), or `none`."""
+    decontaminate: Annotated[Decontaminate | None, value.off_or(Decontaminate)] = None
+    """Removal of benchmark items (C), or `none`; left out: none, since there are no benchmarks to look for."""
+    mixture: Mixture
+    """How many tokens, and from which source: {token_budget: 300B, weights: {name: share}}."""
+    guards: Guards = Guards()
+    spark: Spark = Spark()
+
+    @field_validator("quality")
+    @classmethod
+    def _learnable(cls, quality: Quality | None, info: ValidationInfo) -> Quality | None:
+        roles = {source.role for source in info.data.get("sources", {}).values()}
+        if quality and roles and len(roles) == 1:
+            lacking = "reference" if roles == {"raw"} else "raw"
+            raise refusal(f"the classifier needs a source of role {lacking}; add one, or write `quality: none`")
+        return quality
+
+    @field_validator("dedup")
+    @classmethod
+    def _prefer_all(cls, dedup: Dedup | None, info: ValidationInfo) -> Dedup | None:
+        """Completes `prefer`: the sources it leaves out follow, references first."""
+        sources: dict[str, Source] = info.data.get("sources", {})
+        if dedup is None or not sources:
+            return dedup
+        for position, name in enumerate(dedup.prefer):
+            if name not in sources:
+                raise refusal(f"{name!r} is no source; allowed: {', '.join(sources)}", f"prefer.{position}")
+        if len(set(dedup.prefer)) < len(dedup.prefer):
+            raise refusal("a source is named twice", "prefer")
+        references_first = sorted(sources, key=lambda name: sources[name].role != "reference")
+        return dedup.model_copy(update={"prefer": tuple(dict.fromkeys((*dedup.prefer, *references_first)))})
+
+    @field_validator("mixture")
+    @classmethod
+    def _weights_of_sources(cls, mixture: Mixture, info: ValidationInfo) -> Mixture:
+        sources = info.data.get("sources")
+        if mixture.weights is None or not sources:
+            return mixture
+        for name in mixture.weights:
+            if name not in sources:
+                raise refusal(f"{name!r} is no source; allowed: {', '.join(sources)}", f"weights.{name}")
+        if not sum(mixture.weights.values()) > 0:
+            raise refusal("the weights add up to 0; at least one must be above 0", "weights")
+        return mixture
+
+
+def load_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
+    """The config in a YAML file, with `key.sub=value` set over it; relative paths are taken from the file's folder."""
+    document = read_document(Path(path))
+    for text in overrides:
+        override(document, text)
+    for key in OFF_SWITCHED:
+        if key in document.data and document.data[key] is None:
+            message = f"nothing given; allowed: its keys, or `none` to switch it off (leave {key} out for its defaults)"
+            raise ConfigError(f"{document.place((key,))}: {key}: {message}")
+    try:
+        return Config.model_validate(document.data, context={"folder": Path(path).absolute().parent})
+    except ValidationError as error:
+        raise ConfigError(explain(error, document, Config)) from None
+
+
+def schema_json() -> str:
+    """The config's JSON Schema, which `taojin schema` prints."""
+    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Config.model_json_schema()
+    return json.dumps(schema | {"title": "taojin config"}, indent=2, ensure_ascii=False)

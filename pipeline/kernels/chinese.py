@@ -1,0 +1,99 @@
+"""Chinese words: jieba's dictionary cut without its hidden Markov model, by rjieba where it is installed.
+
+jieba cuts each run of Han characters, Latin letters and digits by itself, so a text may be cut anywhere between runs
+and gives the same words: long texts go through in chunks, and no list of all words of a book is ever held. Only a run
+longer than a chunk is cut inside, which can part one word a chunk.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.kernels.text import Units, units
+
+_CHUNK = 1 << 16  # code points
+# Where no run of jieba's goes on: its runs are made of Han characters, [a-zA-Z0-9] and the marks + # & . _ % -
+_BREAK = re.compile(r"[\s、-〃〈-】〔-〟！（），／：；＜＞？「」『』“”‘’…—]")
+
+
+@cache
+def _engine() -> Callable[[str], list[str]]:
+    try:
+        import rjieba
+    except ImportError:
+        return jieba_words
+    return lambda text: list(rjieba.cut(text, False))
+
+
+@cache
+def _jieba() -> Callable[[str], list[str]]:
+    import jieba
+
+    tokenizer = jieba.Tokenizer()
+    # As `initialize` does, but it also logs, and reads and writes a marshalled cache in the shared temporary folder.
+    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.initialized = True
+    return lambda text: list(tokenizer.cut(text, HMM=False))
+
+
+def jieba_words(text: str) -> list[str]:
+    """The words of jieba itself: the reference for rjieba, and the fallback."""
+    return _jieba()(text)
+
+
+def chunks(text: str, size: int = _CHUNK) -> Iterator[str]:
+    """The text in pieces of at most `size` code points, cut behind the last break where there is one.
+
+    >>> list(chunks("淘金，炼金", 4)), "".join(chunks("淘金，炼金", 4))
+    (['淘金，', '炼金'], '淘金，炼金')
+    """
+    start = 0
+    while len(text) - start > size:
+        end = start + size
+        # Looked for in the last eighth first: a break is a few characters away in any text that has breaks.
+        for low in (end - size // 8, start):
+            breaks = [found.end() for found in _BREAK.finditer(text, low, end)]
+            if breaks:
+                end = breaks[-1]
+                break
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def segment(text: str) -> list[str]:
+    """The text cut into words; joined they are the text again.
+
+    >>> segment("我来到北京清华大学。")
+    ['我', '来到', '北京', '清华大学', '。']
+    """
+    return [word for chunk in chunks(text) for word in _engine()(chunk)]
+
+
+def _spaced(text: str) -> str:
+    cut = _engine()
+    return " ".join(" ".join(cut(chunk)) for chunk in chunks(text))
+
+
+def words_column(texts: pa.Array) -> pa.Array:
+    """Each text as its words parted by spaces, so that `units(column, singles=False)` are Chinese words; null is empty.
+
+    >>> words_column(pa.array(["我来到北京", None])).to_pylist()
+    ['我 来到 北京', '']
+    """
+    return pa.array((_spaced(text) if text else "" for text in texts.to_pylist()), pa.large_string())
+
+
+def words(texts: pa.Array, language: str) -> Units:
+    """The words that the quality classifier counts: jieba's for Chinese, else the units of kernels.text.
+
+    `<unk>`, by which some reference corpora can be told, is no word.
+
+    >>> words(pa.array(["我来到北京"]), "zh").bounds.tolist(), words(pa.array(["a <unk> b"]), "en").bounds.tolist()
+    ([0, 3], [0, 2])
+    """
+    plain = pc.replace_substring(texts, "<unk>", " ")
+    return units(words_column(plain), singles=False) if language == "zh" else units(plain)

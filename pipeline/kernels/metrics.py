@@ -1,0 +1,170 @@
+"""Every number that rules are set on, measured once a document: name, definition and source in DEFINITIONS.
+
+Words are the units of kernels.text, so that a Han, kana, Hangul or Thai character is a word; punctuation never is.
+Lines and paragraphs are those of kernels.lines, never blank. A fraction of nothing is 0.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+from numpy.typing import NDArray
+
+from pipeline.kernels.buffers import utf8_buffers
+from pipeline.kernels.characters import (
+    ALPHABETIC,
+    BULLET_CHARACTERS,
+    CLASSES,
+    STOP_CHARACTERS,
+    TERMINAL_CHARACTERS,
+    class_of,
+    count_characters,
+)
+from pipeline.kernels.lines import count_lines, lines, paragraphs
+from pipeline.kernels.repetition import count_duplicates, count_repetition
+from pipeline.kernels.text import Units, decode_at, unit_hash
+
+STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
+
+
+class Metric(NamedTuple):
+    type: pa.DataType
+    definition: str
+    source: str
+
+
+_QUALITY = "Rae et al. 2021, A.1.1"
+_REPETITION = "Rae et al. 2021, table A1"
+_OURS = "taojin"
+_COUNT, _FRACTION = pa.int64(), pa.float64()
+
+# fmt: off
+DEFINITIONS: dict[str, Metric] = {
+    "word_count": Metric(_COUNT, "words", _QUALITY),
+    "mean_word_length": Metric(_FRACTION, "code points a word", _QUALITY),
+    "hash_word_ratio": Metric(_FRACTION, "`#` a word", _QUALITY),
+    "ellipsis_word_ratio": Metric(_FRACTION, "`...` (without overlap) and `…` a word", _QUALITY),
+    "bullet_line_fraction": Metric(_FRACTION, "lines that begin with one of " + BULLET_CHARACTERS + " (datatrove: • and -)", _QUALITY),  # noqa: E501
+    "ellipsis_line_fraction": Metric(_FRACTION, "lines that end with `...` or `…`", _QUALITY),
+    "alphabetic_word_fraction": Metric(_FRACTION, "words with a Unicode letter", _QUALITY),
+    "stop_word_count": Metric(_COUNT, "distinct words, upper or lower case, among " + ", ".join(STOP_WORDS), _QUALITY),
+    "duplicate_line_fraction": Metric(_FRACTION, "lines that stood before in the document", _REPETITION),
+    "duplicate_paragraph_fraction": Metric(_FRACTION, "paragraphs (parted by empty lines) that stood before", _REPETITION),
+    "duplicate_line_character_fraction": Metric(_FRACTION, "code points in duplicate lines, of all", _REPETITION),
+    "duplicate_paragraph_character_fraction": Metric(_FRACTION, "code points in duplicate paragraphs, of all", _REPETITION),
+    **{f"top_{n}gram_character_fraction": Metric(_FRACTION, f"code points in the most frequent run of {n} words, one between words that are parted, times its count; of all", _REPETITION) for n in (2, 3, 4)},  # noqa: E501
+    **{f"duplicate_{n}gram_character_fraction": Metric(_FRACTION, f"code points of words in runs of {n} words that stood before, without overlap; of all", _REPETITION) for n in range(5, 11)},  # noqa: E501
+    "code_point_count": Metric(_COUNT, "code points, white space included", "Chen et al. 2023 (ChineseWebText)"),
+    "mean_line_length": Metric(_FRACTION, "code points a line", "Chen et al. 2023 (ChineseWebText)"),
+    "han_fraction": Metric(_FRACTION, "Han characters, of all code points", "Chen et al. 2023 (ChineseWebText)"),
+    "terminal_punctuation_line_fraction": Metric(_FRACTION, "lines that end with one of " + TERMINAL_CHARACTERS, "Penedo et al. 2024 (FineWeb)"),  # noqa: E501
+    "short_line_fraction": Metric(_FRACTION, "lines of at most 30 columns, where a wide character (Han, kana, Hangul, full-width) is two", "Penedo et al. 2024 (FineWeb)"),  # noqa: E501
+    "line_count": Metric(_COUNT, "lines", _OURS),
+    "distinct_word_fraction": Metric(_FRACTION, "distinct words, of all words", "Weber et al. 2024 (RedPajama-V2)"),
+    "latin_fraction": Metric(_FRACTION, "Latin letters, full-width ones included, of all code points", _OURS),
+    "digit_fraction": Metric(_FRACTION, "decimal digits of any script, of all code points", _OURS),
+    "chinese_punctuation_fraction": Metric(_FRACTION, "Chinese punctuation marks, of Han characters and these marks", _OURS),
+    "stop_character_fraction": Metric(_FRACTION, "Chinese characters of grammar, of Han characters: " + STOP_CHARACTERS, _OURS),  # noqa: E501
+}
+# fmt: on
+METRICS: dict[str, pa.DataType] = {name: metric.type for name, metric in DEFINITIONS.items()}
+
+_STOP_HASHES = np.array([unit_hash(word) for word in STOP_WORDS], np.uint64)
+_LONGEST_STOP_WORD = max(map(len, STOP_WORDS))
+
+
+@njit(cache=True)
+def _count_words(
+    data: NDArray[np.uint8],
+    bounds: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    classes: NDArray[np.uint16],
+    stop_hashes: NDArray[np.uint64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Words with a letter and distinct stop words, shape (2, n); code points in the words before each, (m + 1,)."""
+    counts = np.zeros((2, len(bounds) - 1), np.int64)
+    characters = np.zeros(len(hashes) + 1, np.int64)
+    for i in range(len(bounds) - 1):
+        seen = 0
+        for k in range(bounds[i], bounds[i + 1]):
+            at, end, n, alphabetic = starts[k], ends[k], 0, False
+            while at < end and not alphabetic:
+                code, size = decode_at(data, at)
+                alphabetic = class_of(code, classes) & ALPHABETIC != 0
+                n += 1
+                at += size
+            while at < end:
+                n += (data[at] & 0xC0) != 0x80
+                at += 1
+            characters[k + 1] = characters[k] + n
+            counts[0, i] += alphabetic
+            if ends[k] - starts[k] <= _LONGEST_STOP_WORD:
+                for w in range(len(stop_hashes)):
+                    if hashes[k] == stop_hashes[w]:
+                        seen |= 1 << w
+        while seen:
+            counts[1, i] += seen & 1
+            seen >>= 1
+    return counts, characters
+
+
+def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    ratio: NDArray[np.float64] = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    return ratio
+
+
+def measure(texts: pa.Array, found: Units) -> dict[str, NDArray[Any]]:
+    r"""Every metric of METRICS, in its order, over a string column and `units(texts)`; each of shape (n,).
+
+    >>> from pipeline.kernels.text import units
+    >>> texts = pa.array(["- To be, or not to be...\n- To be, or not to be...", ""])
+    >>> measured = measure(texts, units(texts))
+    >>> list(measured) == list(METRICS)
+    True
+    >>> measured["word_count"].tolist(), measured["stop_word_count"].tolist()
+    ([12, 0], [2, 0])
+    >>> measured["duplicate_line_fraction"].tolist(), measured["bullet_line_fraction"].tolist()
+    ([0.5, 0.0], [1.0, 0.0])
+    """
+    _, data = utf8_buffers(texts)
+    code_points, latins, digits, hans, stops, marks, hash_signs, ellipses = count_characters(texts)
+    line_table = lines(texts)
+    n_lines, line_sums = np.diff(line_table.bounds), np.concatenate(([0], np.cumsum(line_table.lengths)))
+    bullet_lines, ellipsis_lines, terminal_lines, short_lines = count_lines(data, line_table)
+    paragraph_bounds, paragraph_lengths, paragraph_hashes = paragraphs(line_table)
+    duplicate_lines, line_characters = count_duplicates(line_table.bounds, line_table.hashes, line_table.lengths)
+    duplicate_paragraphs, paragraph_characters = count_duplicates(paragraph_bounds, paragraph_hashes, paragraph_lengths)
+    bounds, hashes, starts, ends = found
+    n_words = np.diff(bounds)
+    (alphabetic, stop_words), characters = _count_words(data, bounds, hashes, starts, ends, CLASSES, _STOP_HASHES)
+    repetition = count_repetition(bounds, hashes, characters)
+    return {
+        "word_count": n_words,
+        "mean_word_length": _ratio(characters[bounds[1:]] - characters[bounds[:-1]], n_words),
+        "hash_word_ratio": _ratio(hash_signs, n_words),
+        "ellipsis_word_ratio": _ratio(ellipses, n_words),
+        "bullet_line_fraction": _ratio(bullet_lines, n_lines),
+        "ellipsis_line_fraction": _ratio(ellipsis_lines, n_lines),
+        "alphabetic_word_fraction": _ratio(alphabetic, n_words),
+        "stop_word_count": stop_words,
+        "duplicate_line_fraction": _ratio(duplicate_lines, n_lines),
+        "duplicate_paragraph_fraction": _ratio(duplicate_paragraphs, np.diff(paragraph_bounds)),
+        "duplicate_line_character_fraction": _ratio(line_characters, code_points),
+        "duplicate_paragraph_character_fraction": _ratio(paragraph_characters, code_points),
+        **{f"top_{n}gram_character_fraction": _ratio(repetition[n], code_points) for n in (2, 3, 4)},
+        **{f"duplicate_{n}gram_character_fraction": _ratio(repetition[n], code_points) for n in range(5, 11)},
+        "code_point_count": code_points,
+        "mean_line_length": _ratio(line_sums[line_table.bounds[1:]] - line_sums[line_table.bounds[:-1]], n_lines),
+        "han_fraction": _ratio(hans, code_points),
+        "terminal_punctuation_line_fraction": _ratio(terminal_lines, n_lines),
+        "short_line_fraction": _ratio(short_lines, n_lines),
+        "line_count": n_lines,
+        "distinct_word_fraction": _ratio(repetition[0], n_words),
+        "latin_fraction": _ratio(latins, code_points),
+        "digit_fraction": _ratio(digits, code_points),
+        "chinese_punctuation_fraction": _ratio(marks, hans + marks),
+        "stop_character_fraction": _ratio(stops, hans),
+    }

@@ -1,0 +1,196 @@
+"""THE tokenisation: the units of a UTF-8 column, as hashes and byte offsets, shared by every kernel.
+
+A unit is a maximal run of Unicode letters and digits (`[^\\W_]+` of Python's `re`), lower-cased, with full-width and
+half-width forms folded; but each Han, kana, Hangul and Thai character is a unit of its own, since those scripts write
+no spaces between words. Punctuation, symbols and combining marks separate. So "one's complement" is three units, as in
+OpenAI's list of common 13-grams ("one s complement"), and 淘金 is two. In Arabic, Hebrew, Cyrillic, Greek or Devanagari a
+unit is what stands between spaces, punctuation and combining marks.
+
+Lower-casing is by single code point (`İ` gives `i`), so that a unit can be read from its bytes without a buffer.
+"""
+
+import unicodedata
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+from numpy.typing import NDArray
+
+from pipeline.kernels.buffers import utf8_buffers
+
+# What a code point is: the two top bits of its entry in CODE_POINTS.
+SEPARATOR, LETTER, SINGLE = 0, 1, 2  # SINGLE: a unit of its own
+_KIND_SHIFT = 30
+_FOLD_MASK = np.uint32((1 << 21) - 1)
+_TABLE_SIZE = 0x20000  # above it stand only Han (to 0x3FFFF) and separators
+_SINGLES = (
+    (0x0E00, 0x0E7F),  # Thai
+    (0x3040, 0x30FF),  # kana
+    (0x31F0, 0x31FF),  # kana, phonetic extensions
+    (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF),  # Han
+    (0xAC00, 0xD7AF), (0x1100, 0x11FF),  # Hangul
+)  # fmt: skip
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Units(NamedTuple):
+    """The units of n documents. `bounds`, shape (n + 1,): document i has units bounds[i]:bounds[i + 1]."""
+
+    bounds: NDArray[np.int64]
+    hashes: NDArray[np.uint64]  # shape (m,)
+    starts: NDArray[np.int64]  # shape (m,), byte offsets into the column's data
+    ends: NDArray[np.int64]
+
+
+def _fold(code: int) -> int:
+    character = chr(code)
+    if 0xFF00 <= code <= 0xFFEF:
+        wide = unicodedata.normalize("NFKC", character)
+        character = wide if len(wide) == 1 else character
+    return ord(character.lower()[0])
+
+
+def _code_points() -> NDArray[np.uint32]:
+    """Kind and folded form of each code point below _TABLE_SIZE."""
+    table = np.zeros(_TABLE_SIZE, np.uint32)
+    for code in range(_TABLE_SIZE):
+        folded = _fold(code)
+        if any(low <= folded <= high for low, high in _SINGLES):
+            # White space and punctuation inside those blocks separate nothing that the block's letters do not already.
+            kind = SINGLE if chr(folded).isalnum() or unicodedata.category(chr(folded)) in ("Mn", "Mc") else SEPARATOR
+        else:
+            kind = LETTER if chr(folded).isalnum() else SEPARATOR
+        table[code] = kind << _KIND_SHIFT | folded
+    return table
+
+
+CODE_POINTS = _code_points()
+
+
+@njit(cache=True, inline="always")
+def decode_at(data: NDArray[np.uint8], at: int) -> tuple[Any, int]:
+    """The code point at byte `at` of valid UTF-8, and its length in bytes."""
+    first = np.uint32(data[at])
+    if first < 0x80:
+        return first, 1
+    if first < 0xE0:
+        return (first & np.uint32(0x1F)) << np.uint32(6) | np.uint32(data[at + 1] & 0x3F), 2
+    if first < 0xF0:
+        middle = np.uint32(data[at + 1] & 0x3F) << np.uint32(6)
+        return (first & np.uint32(0x0F)) << np.uint32(12) | middle | np.uint32(data[at + 2] & 0x3F), 3
+    high = (first & np.uint32(0x07)) << np.uint32(18) | np.uint32(data[at + 1] & 0x3F) << np.uint32(12)
+    return high | np.uint32(data[at + 2] & 0x3F) << np.uint32(6) | np.uint32(data[at + 3] & 0x3F), 4
+
+
+@njit(cache=True, inline="always")
+def entry_of(code: int, table: NDArray[np.uint32]) -> np.uint32:
+    """Kind and folded code point, as in CODE_POINTS, of any code point."""
+    if code < _TABLE_SIZE:
+        return np.uint32(table[code])
+    if code < 0x40000:
+        return np.uint32(SINGLE << _KIND_SHIFT) | np.uint32(code)
+    return np.uint32(0)
+
+
+@njit(cache=True, inline="always")
+def mix64(h: np.uint64) -> np.uint64:
+    """MurmurHash3's 64-bit finalizer."""
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return h ^ (h >> np.uint64(33))
+
+
+@njit(cache=True)
+def _scan(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    table: NDArray[np.uint32],
+    singles: bool,
+    hashes: NDArray[np.uint64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    bounds = np.zeros(len(offsets), np.int64)
+    m = 0
+    for i in range(len(offsets) - 1):
+        at, stop = offsets[i], offsets[i + 1]
+        h, start = np.uint64(0), np.int64(-1)
+        while at < stop:
+            code, size = decode_at(data, at)
+            entry = entry_of(code, table)
+            kind = entry >> np.uint32(_KIND_SHIFT)
+            folded = np.uint64(entry & _FOLD_MASK)
+            if kind == SINGLE and not singles:
+                kind = np.uint32(LETTER)
+            if kind == LETTER:
+                if start < 0:
+                    start, h = at, np.uint64(0)
+                h = (h ^ folded) * _MULTIPLIER
+                h ^= h >> np.uint64(32)
+            else:
+                if start >= 0:
+                    hashes[m], starts[m], ends[m] = mix64(h), start, at
+                    m, start = m + 1, np.int64(-1)
+                if kind == SINGLE:
+                    h = folded * _MULTIPLIER
+                    hashes[m], starts[m], ends[m] = mix64(h ^ (h >> np.uint64(32))), at, at + size
+                    m += 1
+            at += size
+        if start >= 0:
+            hashes[m], starts[m], ends[m] = mix64(h), start, stop
+            m += 1
+        bounds[i + 1] = m
+    return bounds
+
+
+def units(strings: pa.Array, *, singles: bool = True) -> Units:
+    """The units of a string column.
+
+    With `singles=False` Han, kana, Hangul and Thai characters join runs like other letters: for text that a segmenter
+    has cut already, its words parted by spaces.
+
+    >>> text = pa.array(["One's 淘金!", "", "Ａb_c"])
+    >>> found = units(text)
+    >>> found.bounds.tolist()
+    [0, 4, 4, 6]
+    >>> data = utf8_buffers(text)[1]
+    >>> [bytes(data[a:b]).decode() for a, b in zip(found.starts, found.ends)]
+    ['One', 's', '淘', '金', 'Ａb', 'c']
+    >>> bool(found.hashes[4] == unit_hash("ab"))
+    True
+    """
+    offsets, data = utf8_buffers(strings)
+    size = len(data) + 1  # no unit is shorter than a byte; pages that are never written cost nothing
+    hashes, starts, ends = np.empty(size, np.uint64), np.empty(size, np.int64), np.empty(size, np.int64)
+    bounds = _scan(data, offsets, CODE_POINTS, singles, hashes, starts, ends)
+    m = int(bounds[-1])
+    return Units(bounds, hashes[:m].copy(), starts[:m].copy(), ends[:m].copy())
+
+
+def unit_hash(unit: str) -> int:
+    """The hash of one unit, as `units` gives it, in plain Python: the published definition.
+
+    >>> hex(unit_hash("gold")), unit_hash("GOLD") == unit_hash("gold")
+    ('0x9c4d5381420cfdfa', True)
+    """
+    h, mask = 0, (1 << 64) - 1
+    for character in unit:
+        h = (h ^ _fold(ord(character))) * int(_MULTIPLIER) & mask
+        h ^= h >> 32
+    for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        h = (h ^ h >> 33) * multiplier & mask
+    return h ^ h >> 33
+
+
+@njit(cache=True)
+def _count_code_points(data: NDArray[np.uint8], start: int, end: int) -> int:
+    n = 0
+    for at in range(start, end):
+        n += (data[at] & 0xC0) != 0x80
+    return n
+
+
+def code_points(data: NDArray[np.uint8], start: int, end: int) -> int:
+    """How many code points stand in data[start:end]."""
+    return int(_count_code_points(data, start, end))

@@ -1,0 +1,193 @@
+"""Languages, quality, duplicates, contamination and time: what each stage found."""
+
+from collections.abc import Sequence
+
+from pipeline.report import numerals
+from pipeline.report.counts import Counts, DuplicateCounts, LanguageCounts, QualityCounts, StageTime
+from pipeline.report.tables import NONE, Cell, Column, Section, Table, columns, named, number, part, prose
+from pipeline.report.untrusted import address, link_target, name
+
+
+def languages_section(languages: Sequence[LanguageCounts]) -> Section:
+    """Documents by language, before and after."""
+    if not languages:
+        return Section("languages", "Languages", nothing="No languages were counted.")
+    order = sorted(languages, key=lambda row: (-row.documents, row.source, row.language))
+    table = Table(
+        "Documents by source and language",
+        columns("source", "language", "read", "kept", "share kept", names=2),
+        tuple(
+            (
+                named(row.source),
+                named(row.language),
+                number(row.documents),
+                number(row.kept),
+                part(numerals.share(row.kept, row.documents)),
+            )
+            for row in order
+        ),
+        folded=len(order) > 12,
+    )
+    return Section("languages", "Languages", tables=(_languages_together(languages), table))
+
+
+def _languages_together(languages: Sequence[LanguageCounts]) -> Table:
+    read = {row.language: 0 for row in languages}
+    kept = dict(read)
+    for row in languages:
+        read[row.language] += row.documents
+        kept[row.language] += row.kept
+    all_read, all_kept = sum(read.values()), sum(kept.values())
+    order = sorted(read, key=lambda language: (-read[language], language))
+    return Table(
+        "All sources together",
+        columns("language", "read", "of all read", "kept", "of all kept"),
+        tuple(
+            (
+                named(language),
+                number(read[language]),
+                part(numerals.share(read[language], all_read)),
+                number(kept[language]),
+                part(numerals.share(kept[language], all_kept)),
+            )
+            for language in order
+        ),
+    )
+
+
+def quality_section(quality: Sequence[QualityCounts]) -> Section:
+    """One classifier a language, and what its rule does."""
+    heading = "Quality"
+    if not quality:
+        return Section("quality", heading, nothing="No quality classifier was trained.")
+    table = Table(
+        "Classifiers and rules",
+        (
+            Column("language", "name"),
+            Column("references", group="documents trained on"),
+            Column("raw", group="documents trained on"),
+            Column("held out", group="test"),
+            Column("AUC", group="test"),
+            Column("rule", "name", group="rule"),
+            Column("α", group="rule"),
+            Column("expected", group="share of raw kept"),
+            Column("realised", group="share of raw kept"),
+        ),
+        tuple(
+            (
+                named(one.language),
+                number(one.references),
+                number(one.raw),
+                number(one.held_out),
+                NONE if one.auc is None else Cell(f"{one.auc:.3f}", exact=repr(one.auc)),
+                named(one.rule),
+                NONE if one.alpha is None else Cell(f"{one.alpha:g}"),
+                part(one.expected_keep),
+                part(one.realised_keep),
+            )
+            for one in quality
+        ),
+    )
+    words = tuple(
+        f"Strongest words, {name(one.language)}: {', '.join(name(word, 24) for word in one.strongest_words[:20])}."
+        for one in quality
+        if one.strongest_words
+    )
+    rule = ("The Pareto rule keeps a document of score s with probability 1 / (2 − s)^α (GPT-3, appendix A.1).",)
+    return Section("quality", heading, (rule if any(one.alpha for one in quality) else ()) + words, (table,))
+
+
+def duplicates_section(duplicates: DuplicateCounts | None) -> Section:
+    """What was removed, whose copy stayed, and the largest clusters to look at."""
+    heading = "Duplicates"
+    if duplicates is None:
+        return Section("duplicates", heading, nothing="Duplicates were not looked for.")
+    one = duplicates
+    confirmed = numerals.percent(numerals.share(one.verified_pairs, one.candidate_pairs))
+    lead = (
+        f"{numerals.exact(one.clusters)} clusters; removed: {numerals.exact(one.removed_exact)} exact and "
+        f"{numerals.exact(one.removed_near)} near duplicates. Of {numerals.exact(one.candidate_pairs)} candidate "
+        f"pairs, verification confirmed {numerals.exact(one.verified_pairs)} ({confirmed}).",
+    )
+    pairs = Table(
+        "Who kept the document",
+        columns("kept by", "removed from", "documents", names=2),
+        tuple((named(pair.kept_source), named(pair.removed_source), number(pair.documents)) for pair in one.by_source),
+    )
+    largest = Table(
+        "Largest clusters",
+        (Column("representative", "name"), Column("documents"), Column("begins", "prose")),
+        tuple(
+            (
+                _address_cell(cluster.representative_url or cluster.cluster_id),
+                number(cluster.size),
+                prose(cluster.excerpt),
+            )
+            for cluster in one.largest
+        ),
+        folded=True,
+    )
+    return Section("duplicates", heading, lead, tuple(table for table in (pairs, largest) if table.rows))
+
+
+def _address_cell(url: str) -> Cell:
+    return Cell(address(url, 60), link=link_target(url))
+
+
+def contamination_section(counts: Counts) -> Section:
+    """Benchmark items in the corpus, and the n-grams too frequent to count."""
+    heading = "Contamination"
+    if not counts.contamination:
+        return Section("contamination", heading, nothing="No benchmark was searched for.")
+    found = sum(row.items_found for row in counts.contamination)
+    lead = (
+        f"{numerals.exact(found)} benchmark items found; {numerals.exact(counts.cut_documents)} documents cut "
+        f"around them, {numerals.exact(counts.dropped_documents)} dropped whole.",
+    )
+    benchmarks = Table(
+        "Items found",
+        columns("benchmark", "split", "items", "found", "share", "documents", names=2),
+        tuple(
+            (
+                named(row.benchmark),
+                named(row.split),
+                number(row.items),
+                number(row.items_found),
+                part(numerals.share(row.items_found, row.items)),
+                number(row.documents),
+            )
+            for row in counts.contamination
+        ),
+    )
+    ignored = Table(
+        "Ignored n-grams: in too many documents to be a sign",
+        columns("n-gram", "documents", first="prose"),
+        tuple((prose(row.text), number(row.documents)) for row in counts.ignored_ngrams),
+        folded=True,
+    )
+    return Section("contamination", heading, lead, tuple(table for table in (benchmarks, ignored) if table.rows))
+
+
+def time_section(stages: Sequence[StageTime]) -> Section:
+    """Seconds and bytes by stage."""
+    if not stages:
+        return Section("time", "Time", nothing="No stage has finished yet.")
+    seconds = sum(row.seconds for row in stages)
+    with_bytes = any(row.bytes_written is not None or row.bytes_shuffled is not None for row in stages)
+    titles = ("stage", "time", "share", *(("written", "shuffled") if with_bytes else ()))
+    lines = [
+        (
+            named(row.stage),
+            Cell(numerals.duration(row.seconds) + (" (earlier run)" if row.resumed else ""), exact=f"{row.seconds} s"),
+            part(row.seconds / seconds if seconds else None),
+            *((_bytes_cell(row.bytes_written), _bytes_cell(row.bytes_shuffled)) if with_bytes else ()),
+        )
+        for row in stages
+    ]
+    blank = (Cell(""),) * (len(titles) - 2)
+    total = (Cell("together"), Cell(numerals.duration(seconds)), *blank)
+    return Section("time", "Time", tables=(Table("Time by stage", columns(*titles), tuple(lines), total=total),))
+
+
+def _bytes_cell(n: int | None) -> Cell:
+    return NONE if n is None else Cell(numerals.byte_size(n), exact=numerals.exact(n))

@@ -1,0 +1,122 @@
+"""The loop over the stages: skip, run, publish."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config import Config
+from pipeline.errors import ConfigError, OutputError
+from pipeline.progress import say_kept, stage_progress
+from pipeline.run.fingerprint import Inputs, fingerprints, resolve_inputs, versions
+from pipeline.run.limits import limits_by_language
+from pipeline.run.output import Json, Output
+from pipeline.schema import STAGES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from pipeline.run.work import Work
+
+
+def run(
+    config: Config,
+    open_spark: "Callable[[], SparkSession]",
+    *,
+    until: str | None = None,
+    only: str | None = None,
+    fresh: bool = False,
+) -> None:
+    """Brings the output up to date with the config: all stages, those up to `until`, or just `only`.
+
+    Raises ConfigError for inputs that are not there, GuardError where a guard stops the run, OutputError where another run
+    holds the output or `only` lacks an earlier stage.
+    """
+    for stage in (until, only):
+        if stage is not None and stage not in STAGES:
+            raise ConfigError(f"{stage!r} is no stage; allowed: {', '.join(STAGES)}")
+    limits_by_language(config)  # a wrong one is named now, not after hours of reading
+    inputs = resolve_inputs(config)
+    output = Output(config.output)
+    output.create()
+    with output.held():
+        if fresh:
+            output.clear()
+        output.recover()
+        wanted = STAGES if until is None else STAGES[: STAGES.index(until) + 1]
+        _run_stages(config, inputs, output, open_spark, [only] if only else wanted)
+
+
+def _run_stages(
+    config: Config, inputs: Inputs, output: Output, open_spark: "Callable[[], SparkSession]", wanted: Sequence[str]
+) -> None:
+    prints = fingerprints(config, inputs)
+    published = output.read_manifest().get("stages", {})
+    valid = True  # every stage so far is published under its fingerprint
+    for stage in STAGES[: STAGES.index(wanted[-1]) + 1]:
+        entry = published.get(stage, {})
+        valid = valid and entry.get("fingerprint") == prints[stage]
+        if valid:
+            if stage in wanted:
+                say_kept(stage, entry.get("said", ""))
+            continue
+        if stage not in wanted:
+            raise OutputError(f"{wanted[-1]} needs {stage}, which is not done for this config: run {stage} first")
+        _run_stage(stage, config, inputs, output, open_spark(), prints[stage])
+        published = output.read_manifest()["stages"]
+        valid = True
+
+
+def _run_stage(
+    stage: str, config: Config, inputs: Inputs, output: Output, spark: "SparkSession", fingerprint: str
+) -> None:
+    from pipeline.run.work import Work
+
+    said: list[str] = []
+    with stage_progress(spark, stage) as say:
+
+        def speak(text: str) -> None:
+            said.append(text)
+            say(text)
+
+        started = time.monotonic()
+        counts = _step(stage)(Work(stage, config, output, spark, inputs, speak))
+        entry: Json = {
+            "fingerprint": fingerprint,
+            "seconds": round(time.monotonic() - started, 2),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "said": said[-1] if said else "",
+            "counts": counts,
+        }
+        output.publish(stage, entry, {"taojin": versions(), "config": config.model_dump(mode="json")})
+
+
+def _step(stage: str) -> "Callable[[Work], Json]":
+    """The steps are imported when the first one runs: numba and pyspark take their time."""
+    from pipeline.run import choosing, ingesting, judging, mixing, reporting
+
+    steps: Mapping[str, Callable[[Work], Json]] = {
+        "ingest": ingesting.ingest,
+        "train_quality": judging.train_quality,
+        "annotate": judging.annotate,
+        "verdict": judging.verdict,
+        "deduplicate": choosing.deduplicate,
+        "decontaminate": choosing.decontaminate,
+        "mix": mixing.mix,
+        "report": reporting.report,
+    }
+    return steps[stage]
+
+
+def report(output: str) -> None:
+    """Renders report/ again from its stored counts."""
+    from pipeline.report import Counts, render
+
+    folder = Path(output) / "report"
+    try:
+        stored = (folder / "report.json").read_bytes()
+    except OSError:
+        raise OutputError(f"{folder} holds no report.json; `taojin run` makes one") from None
+    for name, text in render(Counts.from_json(stored)).items():
+        (folder / name).write_text(text, encoding="utf-8")

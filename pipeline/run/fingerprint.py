@@ -1,0 +1,81 @@
+"""What a stage's result depends on, as one hash."""
+
+import hashlib
+import json
+import platform
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipeline import __version__
+from pipeline.config import Config
+from pipeline.errors import ConfigError
+from pipeline.schema import STAGES
+from pipeline.sources.paths import Input, resolve
+
+Inputs = dict[str, list[Input]]  # by source; the benchmarks under BENCHMARKS
+BENCHMARKS = "benchmarks of decontaminate"  # no source can have this name
+
+
+def resolve_inputs(config: Config) -> Inputs:
+    """The files of each source and of the benchmarks; raises ConfigError for a pattern that matches nothing."""
+    inputs: Inputs = {}
+    for name, source in config.sources.items():
+        files = _resolve(f"sources.{name}.paths", source.paths)
+        inputs[name] = files[: source.limit] if source.limit else files
+    if config.decontaminate:
+        inputs[BENCHMARKS] = _resolve("decontaminate.benchmarks", config.decontaminate.benchmarks)
+    return inputs
+
+
+def _resolve(key: str, patterns: Any) -> list[Input]:
+    try:
+        return resolve(list(patterns), Path.cwd())
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from None
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result can depend on."""
+    packages = ("pyspark", "numpy", "pyarrow", "scikit-learn", "resiliparse", "rjieba")
+    found = {"taojin": __version__, "python": platform.python_version()}
+    for name in packages:
+        with suppress(PackageNotFoundError):  # rjieba may be missing, and a cluster may ship a package otherwise
+            found[name] = version(name)
+    return found
+
+
+def fingerprints(config: Config, inputs: Inputs) -> dict[str, str]:
+    """A hash for each stage, which covers those of the stages before it."""
+    parts = _dependencies(config.model_dump(mode="json"), inputs)
+    found, previous = {}, ""
+    for stage in STAGES:
+        text = json.dumps([__version__, stage, previous, parts[stage]], sort_keys=True)
+        found[stage] = previous = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return found
+
+
+def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
+    files = {name: [[file.path, file.size, file.modified] for file in given] for name, given in inputs.items()}
+    sources = config["sources"]
+    roles = {name: source["role"] for name, source in sources.items()}
+    dedup, seed = config["dedup"] or {}, config["seed"]
+    quality = config["quality"] or {}
+    read = {name: [source["format"], source["sample"], files[name]] for name, source in sources.items()}
+    return {
+        "ingest": [read, config["extract"], seed if any(one["sample"] < 1 for one in sources.values()) else None],
+        "train_quality": [roles, quality.get("features"), config["language"], seed],
+        "annotate": [dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0)],
+        "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
+        "deduplicate": [dedup],
+        "decontaminate": [config["decontaminate"], files.get(BENCHMARKS), config["mixture"]["tokenizer"]],
+        "mix": [config["mixture"]],
+        "report": [config],
+    }
+
+
+def _recipe_files(filters: dict[str, Any] | None) -> list[str]:
+    """The texts of recipes that are files of the user's."""
+    names = {name for given in (filters or {}).get("recipes", {}).values() for name in given}
+    return [Path(name).read_text(encoding="utf-8") for name in sorted(names) if Path(name).is_file()]

@@ -1,0 +1,90 @@
+"""The steps of `train_quality`, `annotate` and `verdict`: what is measured, and what is decided from numbers alone."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from pyspark.sql import Column, DataFrame
+
+from pipeline.kernels.quality import Fit, Model
+from pipeline.run.limits import limits_by_language
+from pipeline.run.output import Json, write_json
+from pipeline.run.work import Work, decisions
+from pipeline.stages import annotate as measuring
+from pipeline.stages import train_quality as training
+from pipeline.stages import verdict as stage
+
+
+def train_quality(work: Work) -> Json:
+    """quality/model.npz and card.json."""
+    folder = work.folder / "quality"
+    folder.mkdir()
+    model: Model = {}
+    cards: list[Json] = []
+    if quality := work.config.quality:
+        columns = ("id", "origin", "host", "language", "text", "text_hash")
+        documents = _in_kept_languages(work, work.read("documents")).select(*columns)
+        buckets = quality.features.buckets
+        features = training.training_features(documents, work.references, work.config.seed, buckets)
+        model, cards = training.fit(features.toArrow(), buckets)
+    _save_model(folder / "model.npz", model)
+    write_json(folder / "card.json", {"languages": cards})
+    work.say(", ".join(map(_in_words, cards)) or "no model")
+    return {"languages": cards}
+
+
+def _in_words(card: Json) -> str:
+    if not card["fitted"]:
+        return f"{card['language']} not fitted"
+    return f"{card['language']} AUC {card['auc']:.3f}" if "auc" in card else f"{card['language']} fitted"
+
+
+def annotate(work: Work) -> Json:
+    """annotations/."""
+    dedup = work.config.dedup
+    documents = _in_kept_languages(work, work.read("documents"))
+    shingle, permutations = (dedup.shingle, dedup.bands * dedup.rows) if dedup else (1, 0)
+    model = _load_model(work.output.folder / "quality" / "model.npz")
+    n = work.write("annotations", measuring.annotate(documents, model, shingle, permutations)).count()
+    work.say(f"{n:,} documents measured")
+    return {"documents": n}
+
+
+def verdict(work: Work) -> Json:
+    """verdicts/: language, filters, quality."""
+    select: Json = work.config.quality.select.model_dump() if work.config.quality else {"rule": "none"}
+    decided = stage.verdicts(
+        work.read("documents").select("id", "part", "origin", "language", "language_score", "text_hash"),
+        work.read("annotations", measuring.ANNOTATIONS).drop("signature"),
+        work.raw,
+        _language_reason(work),
+        stage.filter_reason(limits_by_language(work.config)),
+        stage.quality_reason(select["rule"], work.config.seed, select.get("alpha", 9.0), select.get("min", 0.5)),
+    )
+    counts = decisions(work.write("verdicts", decided, narrow=True))
+    work.say(f"{sum(counts['kept'].values()):,} documents kept")
+    return counts
+
+
+def _language_reason(work: Work) -> Column:
+    keep = work.config.language.keep
+    return stage.language_reason(None if keep == "all" else keep, work.config.language.min_score)
+
+
+def _in_kept_languages(work: Work, documents: DataFrame) -> DataFrame:
+    return documents.where(_language_reason(work).isNull())
+
+
+def _save_model(path: Path, model: Model) -> None:
+    arrays = {f"weights.{language}": fit.weights for language, fit in model.items()}
+    arrays |= {f"intercept.{language}": np.array(fit.intercept) for language, fit in model.items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    path.write_bytes(buffer.getvalue())
+
+
+def _load_model(path: Path) -> Model:
+    """Plain arrays, no pickle."""
+    with np.load(path, allow_pickle=False) as arrays:
+        languages = [name.removeprefix("weights.") for name in arrays.files if name.startswith("weights.")]
+        return {name: Fit(arrays[f"weights.{name}"], float(arrays[f"intercept.{name}"])) for name in languages}

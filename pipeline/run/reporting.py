@@ -1,0 +1,216 @@
+"""The step of `report`: the manifest's counts and a few queries over narrow tables, as Counts; then the pages."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from pipeline import __version__, accounts
+from pipeline.arrow import column_from
+from pipeline.kernels.hashing import unit_interval
+from pipeline.report import counts as c
+from pipeline.report import render
+from pipeline.run.output import Json
+from pipeline.run.work import Work
+from pipeline.schema import DOUBLE, LONG, STAGES, STRING, table
+from pipeline.sources.reasons import REASONS
+from pipeline.stages import annotate as measuring
+from pipeline.stages import ingest, verdict
+
+SAMPLES = 5  # documents shown a drop reason
+SAMPLES_KEPT = 20
+SAMPLE_PARTS = 8  # documents files that samples come from: a page of examples is no reason to read a crawl again
+EXCERPT = 400  # code points
+LARGEST = 10  # clusters shown
+_EXCERPTS = table({"id": STRING, "key": STRING}, {"url": STRING, "excerpt": STRING, "size": LONG})
+
+
+def report(work: Work) -> Json:
+    """report/: index.html, report.md, report.json, mixture.tex. Raises GuardError if the accounts do not balance."""
+    stages: Json = work.output.read_manifest()["stages"]
+    given = {name: entry["counts"] for name, entry in stages.items()}
+    funnel = _funnel(given)
+    accounts.check(funnel)
+    counted = c.Counts(
+        taojin_version=__version__,
+        output=work.output.folder.name,
+        seed=work.config.seed,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        config=work.config.model_dump(mode="json"),
+        sources=_sources(work, given["ingest"]),
+        funnel=tuple(c.FunnelRow(one.stage, one.source, one.documents_in, one.kept, dict(one.dropped)) for one in funnel),
+        mixture=_mixture(work, given["mix"]),
+        languages=_languages(work),
+        quality=_quality(work, given["train_quality"]["languages"]),
+        duplicates=_duplicates(work, given["deduplicate"]),
+        contamination=tuple(c.ContaminationCounts(**row) for row in given["decontaminate"]["benchmarks"]),
+        ignored_ngrams=tuple(c.IgnoredNgram(**row) for row in given["decontaminate"]["ignored"]),
+        cut_documents=given["decontaminate"]["edited"],
+        dropped_documents=_total(given["decontaminate"]["dropped"].get("decontaminate", {})),
+        stages=tuple(c.StageTime(name, stages[name]["seconds"]) for name in STAGES if name in stages),
+        warnings=_warnings(work, given),
+        samples=_samples(work),
+        rejection_reasons=REASONS | ingest.REASONS,
+    )
+    folder = work.folder / "report"
+    folder.mkdir()
+    for name, text in render(counted).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    work.say(f"{work.output.folder / 'report' / 'index.html'}")
+    return {"accounts": [one.as_json() for one in funnel]}
+
+
+def _funnel(given: Json) -> list[accounts.Account]:
+    """ingest's accounts, and those of the deciding stages reckoned from verdicts/ as it stands now."""
+    read = [accounts.Account(**one) for one in given["ingest"]["accounts"]]
+    final = given["decontaminate"]
+    return read + accounts.funnel(given["ingest"]["documents"], {}, final["dropped"], final["kept"], verdict.ORDER)
+
+
+def _total(reasons: dict[str, dict[str, int]]) -> int:
+    return sum(sum(by_reason.values()) for by_reason in reasons.values())
+
+
+def _sources(work: Work, given: Json) -> tuple[c.SourceCounts, ...]:
+    return tuple(
+        c.SourceCounts(
+            name, source.format, source.role, given["files"][name], given["unreadable"][name],
+            given["documents"][name], given["records"][name], given["rejected"][name],
+        )
+        for name, source in work.config.sources.items()
+    )  # fmt: skip
+
+
+def _mixture(work: Work, given: Json) -> c.Mixture:
+    mixture = work.config.mixture
+    rows = tuple(c.MixtureRow(**row) for row in given["rows"])
+    return c.Mixture(mixture.token_budget, mixture.tokenizer, rows, c.Shards(**given["shards"]))
+
+
+def _languages(work: Work) -> tuple[c.LanguageCounts, ...]:
+    decided = work.read("verdicts").join(work.read("documents").select("id", "language"), "id")
+    rows = decided.groupBy("source", "language").agg(F.count(F.lit(1)), F.sum(F.col("kept").cast("long"))).collect()
+    return tuple(sorted((c.LanguageCounts(*row) for row in rows), key=lambda one: (one.source, -one.documents)))
+
+
+def _quality(work: Work, cards: list[Json]) -> tuple[c.QualityCounts, ...]:
+    """Cards with the scores of all raw documents that reach the quality rule, and of those that it keeps."""
+    if work.config.quality is None:
+        return ()
+    select = work.config.quality.select.model_dump()
+    at = F.least(F.floor(F.col("quality_score") * 20), F.lit(19)).cast("int").alias("bin")
+    scored = work.read("annotations", measuring.ANNOTATIONS).select("id", "quality_score")
+    reached = work.read("verdicts").where(~F.coalesce(F.col("stage").isin("language", "filters"), F.lit(False)))
+    rows = reached.where(F.col("origin").isin(work.raw)).join(scored, "id").where(~F.isnan("quality_score"))
+    kept = F.coalesce(F.col("stage") != "quality", F.lit(True)).cast("long")
+    by_language = rows.join(work.read("documents").select("id", "language"), "id").groupBy("language", at)
+    chance = F.sum(F.pow(2 - F.col("quality_score"), F.lit(-float(select.get("alpha", 0.0)))))
+    bins: dict[str, list[Any]] = {}
+    for language, place, n, n_kept, expected in by_language.agg(F.count(F.lit(1)), F.sum(kept), chance).collect():
+        bins.setdefault(language, []).append((place, n, n_kept, expected))
+    return tuple(_quality_of(card, bins.get(card["language"], []), select) for card in cards)
+
+
+def _quality_of(card: Json, bins: list[Any], select: Json) -> c.QualityCounts:
+    raw, kept = np.zeros(20, int), np.zeros(20, int)
+    for place, n, n_kept, _ in bins:
+        raw[place], kept[place] = n, n_kept
+    n, histogram = int(raw.sum()), None
+    if card["fitted"]:
+        edges, references = card["histogram"]["edges"], card["histogram"]["references"]
+        histogram = c.ScoreHistogram(tuple(edges), tuple(references), tuple(raw.tolist()), tuple(kept.tolist()))
+    pareto = select["rule"] == "pareto"
+    return c.QualityCounts(
+        card["language"], card["references"], card["raw"], card["held_out"], select["rule"],
+        auc=card.get("auc"),
+        alpha=select.get("alpha"),
+        expected_keep=sum(row[3] for row in bins) / n if pareto and n else None,
+        realised_keep=int(kept.sum()) / n if n else None,
+        histogram=histogram,
+        warnings=() if card["fitted"] else ("too few references or raw documents: passed unscored",),
+    )  # fmt: skip
+
+
+def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
+    if work.config.dedup is None:
+        return None
+    rows = work.read("duplicates")
+    sources = work.read("verdicts").select("id", "source")
+    removed = rows.where("id != representative_id")
+    kinds: dict[str, int] = dict(removed.groupBy("kind").count().collect())
+    kept = sources.toDF("representative_id", "kept_source")
+    pairs = removed.join(sources.toDF("id", "removed_source"), "id").join(kept, "representative_id")
+    by_source = pairs.groupBy("kept_source", "removed_source").count().collect()
+    largest = (
+        rows.groupBy("cluster_id", F.col("representative_id").alias("id"))
+        .agg(F.count(F.lit(1)).alias("size"))
+        .orderBy(F.desc("size"), "cluster_id")
+        .limit(LARGEST)
+    )
+    places = largest.join(work.read("verdicts").select("id", "part"), "id")
+    shown = _excerpts(work, places.select("id", "part", F.col("cluster_id").alias("key"), "size"))
+    return c.DuplicateCounts(
+        clusters=rows.select("cluster_id").distinct().count(),
+        removed_exact=kinds.get("exact", 0),
+        removed_near=kinds.get("near", 0),
+        candidate_pairs=given["pairs"]["candidates"],
+        verified_pairs=given["pairs"]["verified"],
+        by_source=tuple(sorted((c.DuplicatePair(*row) for row in by_source), key=lambda one: -one.documents)),
+        largest=tuple(
+            c.LargestCluster(row["key"], row["size"], row["url"] or row["id"], row["excerpt"])
+            for row in sorted(shown, key=lambda row: (-row["size"], row["key"]))
+        ),
+    )
+
+
+def _samples(work: Work) -> dict[str, tuple[c.Sample, ...]]:
+    """A few documents of each drop reason, and of the kept, drawn by the hash of their ids."""
+    decided = work.read("verdicts").select("id", "part", F.coalesce("drop_reason", F.lit("kept")).alias("key"))
+    unit = column_from(partial(_draw, seed=work.config.seed), DOUBLE)
+    few_parts = decided.select("part").distinct().orderBy(F.xxhash64("part")).limit(SAMPLE_PARTS)
+    parts = [row["part"] for row in few_parts.collect()]
+    drawn = decided.where(F.col("part").isin(parts)).withColumn("unit", unit("id"))
+    place = F.row_number().over(Window.partitionBy("key").orderBy("unit", "id"))
+    wanted = F.when(F.col("key") == "kept", SAMPLES_KEPT).otherwise(SAMPLES)
+    few = drawn.withColumn("place", place).where(F.col("place") <= wanted)
+    shown: dict[str, list[c.Sample]] = {}
+    for row in _excerpts(work, few.select("id", "part", "key", F.lit(0).cast("long").alias("size"))):
+        shown.setdefault(row["key"], []).append(c.Sample(row["id"], row["url"] or "", row["excerpt"]))
+    return {key: tuple(sorted(shown[key], key=lambda one: one.id)) for key in sorted(shown)}
+
+
+def _draw(ids: pa.Array, seed: int) -> pa.Array:
+    return pa.array(unit_interval(seed, "report", ids))
+
+
+def _excerpts(work: Work, rows: DataFrame) -> list[Any]:
+    return work.texts()(rows, ("url", "text"), _excerpt, _EXCERPTS).collect()
+
+
+def _excerpt(batch: pa.RecordBatch) -> pa.RecordBatch:
+    texts = pa.array([(text or "")[:EXCERPT] for text in batch["text"].to_pylist()], pa.string())
+    return pa.record_batch(
+        {"id": batch["id"], "key": batch["key"], "url": batch["url"], "excerpt": texts, "size": batch["size"]}
+    )
+
+
+def _warnings(work: Work, given: Json) -> tuple[str, ...]:
+    found = []
+    for card in given["train_quality"]["languages"]:
+        if not card["fitted"]:
+            found.append(
+                f"{card['language']}: {card['references']:,} references and {card['raw']:,} raw documents are too few for a "
+                "classifier, so its documents pass unscored"
+            )
+    for name, n in given["ingest"]["unreadable"].items():
+        if n:
+            found.append(f"{name}: {n:,} of {given['ingest']['files'][name]:,} files could not be read")
+    for name in work.config.sources:
+        if not given["decontaminate"]["kept"].get(name):
+            found.append(f"{name}: no document is kept")
+    found += [row["note"] for row in given["mix"]["rows"] if row["note"]]
+    return tuple(found)

@@ -1,0 +1,107 @@
+"""What a stage's step works with: the session, the config, the published tables, and its own staging folder."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from pipeline.config import Config
+from pipeline.run.fingerprint import Inputs
+from pipeline.run.output import Json, Output
+from pipeline.schema import CONTAMINATION, DOCUMENTS, DUPLICATES, EDITS, REJECTIONS, SIGNATURES, VERDICTS
+from pipeline.sources.documents import DocumentTexts
+
+SCHEMAS = {
+    "documents": DOCUMENTS,
+    "rejected": REJECTIONS,
+    "verdicts": VERDICTS,
+    "signatures": SIGNATURES,
+    "duplicates": DUPLICATES,
+    "contamination": CONTAMINATION,
+    "edits": EDITS,
+}
+
+
+class Work:
+    """One stage at work. `say` adds to the line that the terminal shows of it."""
+
+    def __init__(
+        self,
+        stage: str,
+        config: Config,
+        output: Output,
+        spark: SparkSession,
+        inputs: Inputs,
+        say: Callable[[str], None],
+    ) -> None:
+        self.config, self.output, self.spark, self.inputs, self.say = config, output, spark, inputs, say
+        self.folder: Path = output.begin(stage)
+        self.checkpoints: dict[str, DataFrame] = {}
+
+    @property
+    def references(self) -> list[str]:
+        """The trusted sources."""
+        return [name for name, source in self.config.sources.items() if source.role == "reference"]
+
+    @property
+    def raw(self) -> list[str]:
+        """The sources that rules and classifier filter."""
+        return [name for name, source in self.config.sources.items() if source.role == "raw"]
+
+    def read(self, table: str, schema: StructType | None = None) -> DataFrame:
+        """A published table; the schema of those in schema.py is known and not looked up."""
+        return self._read(self.output.folder / table, schema or SCHEMAS.get(table))
+
+    def staged(self, table: str) -> DataFrame:
+        """A table that this stage has written."""
+        return self._read(self.folder / table, SCHEMAS.get(table))
+
+    def empty(self, table: str) -> DataFrame:
+        """A table of schema.py without rows."""
+        return self.spark.createDataFrame([], SCHEMAS[table])
+
+    def write(self, table: str, frame: DataFrame, *, narrow: bool = False) -> DataFrame:
+        """Writes a table of this stage and reads it back. `narrow`: adaptive execution may join it into few files."""
+        self._write(frame.hint("rebalance") if narrow else frame, self.folder / table)
+        return self._read(self.folder / table, SCHEMAS.get(table) or frame.schema)
+
+    def write_partitioned(self, table: str, frame: DataFrame, columns: Sequence[str]) -> DataFrame:
+        """Writes a table of folders by the values of `columns` and reads it back."""
+        self._write(frame, self.folder / table, columns)
+        return self._read(self.folder / table, frame.schema)
+
+    def checkpoint(self, name: str, frame: DataFrame) -> DataFrame:
+        """pipeline.arrow.Checkpoint: a table that goes when the stage is published."""
+        path = self.folder / "_checkpoints" / name
+        self._write(frame, path)
+        self.checkpoints[name] = self._read(path, frame.schema)
+        return self.checkpoints[name]
+
+    def texts(self) -> DocumentTexts:
+        """The text pass over documents/."""
+        return DocumentTexts(str(self.output.folder / "documents"))
+
+    def _read(self, path: Path, schema: StructType | None) -> DataFrame:
+        reader = self.spark.read if schema is None else self.spark.read.schema(schema)
+        return reader.parquet(path.as_uri())
+
+    def _write(self, frame: DataFrame, path: Path, columns: Sequence[str] = ()) -> None:
+        frame.write.mode("overwrite").partitionBy(*columns).parquet(path.as_uri())
+        (path / "_SUCCESS").unlink(missing_ok=True)  # the manifest says what is whole
+
+
+def decisions(verdicts: DataFrame) -> Json:
+    """What the manifest keeps of verdicts/: `dropped` by stage, source and reason, and `kept` by source; one Spark job."""
+    rows = verdicts.groupBy("kept", "stage", "source", "drop_reason").agg(F.count(F.lit(1)), F.sum("token_count"))
+    dropped: dict[str, dict[str, dict[str, int]]] = {}
+    kept: dict[str, int] = {}
+    tokens: dict[str, int] = {}
+    for is_kept, stage, source, reason, n, n_tokens in rows.collect():
+        if is_kept:
+            kept[source], tokens[source] = n, n_tokens or 0
+        else:
+            dropped.setdefault(stage, {}).setdefault(source, {})[reason] = n
+    return {"dropped": dropped, "kept": kept, "tokens": tokens}
+

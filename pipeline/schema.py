@@ -1,0 +1,87 @@
+"""The columns of every table, once.
+
+`origin` is the source that read a document; `source` the one that counts it. `part` is the number of the documents
+file that a row belongs to (`documents/origin=*/part-00012-*.parquet` is part 12), so that a pass which needs text reads
+one file together with its own narrow rows.
+
+`StructType` is used rather than DDL strings because a DDL string at import time needs a running JVM.
+"""
+
+from pyspark.sql.types import (
+    BinaryType,
+    BooleanType,
+    DataType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+STRING, LONG, INT, DOUBLE, BOOL, BINARY = (
+    StringType(), LongType(), IntegerType(), DoubleType(), BooleanType(), BinaryType(),
+)  # fmt: skip
+METADATA = MapType(STRING, STRING)
+
+
+def table(required: dict[str, DataType], optional: dict[str, DataType] | None = None) -> StructType:
+    fields = [StructField(name, kind, nullable=False) for name, kind in required.items()]
+    return StructType(fields + [StructField(name, kind) for name, kind in (optional or {}).items()])
+
+
+# What a source yields: one row a document, a rejection, or a count of records (outcome says which).
+#   document  text, language, language_score and text_hash are set; remark: null, or what was unusual in reading it
+#   rejected  text is null; id is the record's own or null; remark is the reason
+#   counted   id is the record type, offset the number of such records in `file`
+DOCUMENT, REJECTED, COUNTED = "document", "rejected", "counted"
+INGESTED = table(
+    {"outcome": STRING, "origin": STRING},
+    {
+        "id": STRING, "url": STRING, "host": STRING, "dump": STRING, "date": STRING, "text": STRING,
+        "language": STRING, "language_score": DOUBLE, "text_hash": STRING,
+        "file": STRING, "offset": LONG, "length": LONG, "remark": STRING, "metadata": METADATA,
+    },
+)  # fmt: skip
+
+# documents/, whose folders give `origin`.
+DOCUMENTS = StructType(
+    [StructField("part", INT, nullable=False)]
+    + [field for field in INGESTED.fields if field.name not in ("outcome", "origin")]
+    + [StructField("origin", STRING, nullable=False)]
+)
+
+REJECTIONS = table(
+    {"origin": STRING, "file": STRING, "offset": LONG, "reason": STRING}, {"record_id": STRING, "url": STRING}
+)
+
+SIGNATURES = table({"id": STRING, "part": INT, "signature": BINARY})
+
+VERDICTS = table(
+    {"id": STRING, "part": INT, "origin": STRING, "source": STRING, "kept": BOOL},
+    {"stage": STRING, "drop_reason": STRING, "token_count": LONG, "copies": INT},
+)
+
+DUPLICATES = table(
+    {"id": STRING, "cluster_id": STRING, "representative_id": STRING, "similarity": DOUBLE, "kind": STRING}
+)
+
+CONTAMINATION = table(
+    {"id": STRING, "benchmark": STRING, "split": STRING, "item_id": STRING, "start": LONG, "end": LONG}
+)
+
+# Spans removed from documents.text, in code points, ascending and apart from each other within a document.
+EDITS = table({"id": STRING, "part": INT, "start": LONG, "end": LONG, "replacement": STRING, "reason": STRING})
+
+CORPUS = table(
+    {"text": STRING, "id": STRING},
+    {
+        "url": STRING, "source": STRING, "dump": STRING, "date": STRING, "language": STRING,
+        "language_score": DOUBLE, "quality_score": DOUBLE, "token_count": LONG, "copy": INT,
+        "metadata": STRING,  # a JSON object of strings: Hugging Face datasets reads no Parquet file that holds a map
+    },
+)  # fmt: skip
+
+# The stages, in the order in which they run; these names stand in --until, the manifest, the report and the modules.
+STAGES = ("ingest", "train_quality", "annotate", "verdict", "deduplicate", "decontaminate", "mix", "report")

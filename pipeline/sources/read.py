@@ -1,0 +1,27 @@
+"""A source's files as a DataFrame of INGESTED rows."""
+
+import json
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+
+from pipeline.sources.paths import Input
+from pipeline.sources.tables import JsonLinesSource, ParquetSource
+from pipeline.sources.warc import WarcSource
+
+FORMATS = {"warc": WarcSource, "jsonl": JsonLinesSource, "parquet": ParquetSource}
+
+
+def read(
+    spark: SparkSession, format: str, origin: str, files: Sequence[Input], engine: str, max_record_bytes: int
+) -> DataFrame:
+    """Rows of INGESTED, one partition a file, in the files' order. Nothing is read before an action."""
+    source = FORMATS[format]
+    spark.dataSource.register(source)
+    options = {
+        "paths": json.dumps([file.path for file in files]),
+        "origin": origin,
+        "engine": engine,
+        "max_record_bytes": str(max_record_bytes),
+    }
+    return spark.read.format(source.name()).options(**options).load()

@@ -1,0 +1,178 @@
+"""JSON lines (plain, gzip, zstd, bzip2) and Parquet as Spark data sources, a document a row.
+
+`text` may also be called contents, raw_content or content; id, url, dump and date are taken as they are; the other
+scalar fields, and those of an object `metadata`, go into the map as strings.
+"""
+
+import bz2
+import gzip
+import io
+import json
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import IO, Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
+from pyspark.sql.types import StructType
+
+from pipeline.schema import DOCUMENT, INGESTED, REJECTED
+from pipeline.sources.paths import common_folder, open_input
+from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
+from pipeline.sources.warc import FilePartition, input_paths
+
+TEXT_FIELDS = ("text", "contents", "raw_content", "content")
+TAKEN_FIELDS = frozenset({*TEXT_FIELDS, "id", "url", "dump", "date", "metadata"})
+# A book is one line: a row may be larger than a crawl's record.
+MIN_LINE_BYTES = 100_000_000
+PARQUET_ROWS = 64  # rows decoded at once
+
+
+class JsonLinesSource(DataSource):
+    @classmethod
+    def name(cls) -> str:
+        return "taojin_jsonl"
+
+    def schema(self) -> StructType:
+        return INGESTED
+
+    def reader(self, schema: StructType) -> "TableReader":
+        return TableReader(dict(self.options), "jsonl")
+
+
+class ParquetSource(DataSource):
+    @classmethod
+    def name(cls) -> str:
+        return "taojin_parquet"
+
+    def schema(self) -> StructType:
+        return INGESTED
+
+    def reader(self, schema: StructType) -> "TableReader":
+        return TableReader(dict(self.options), "parquet")
+
+
+class TableReader(DataSourceReader):
+    def __init__(self, options: dict[str, str], kind: str) -> None:
+        self.paths, self.kind = input_paths(options), kind
+        self.origin = options.get("origin", kind)
+        self.folder = common_folder(self.paths)
+        self.max_bytes = max(MIN_LINE_BYTES, int(options.get("max_record_bytes", 0)))
+
+    def partitions(self) -> Sequence[FilePartition]:
+        return [FilePartition(path) for path in self.paths]
+
+    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        assert isinstance(partition, FilePartition)
+        return batches(self.rows(partition.path), self.origin)
+
+    def rows(self, path: str) -> Iterator[Row]:
+        """A document or a rejection for each row, and their count."""
+        n = 0
+        try:
+            with open_input(path) as stream:
+                read = json_rows(stream, self.max_bytes) if self.kind == "jsonl" else parquet_rows(stream)
+                for offset, length, fields in read:
+                    n += 1
+                    yield self._row(path, offset, length, fields)
+        except (OSError, EOFError, zstandard.ZstdError, pa.ArrowException) as error:
+            yield rejected("read_error" if n else "unreadable_input", path, n, str(error))
+            if not n:
+                return
+        if n or self.kind == "parquet":  # an empty table is a table; an empty file of lines a download gone wrong
+            yield counted("row", n, path)
+        else:
+            yield rejected("unreadable_input", path, 0, "it holds no row")
+
+    def _row(self, path: str, offset: int, length: int | None, fields: dict[str, Any] | str) -> Row:
+        row = Row(REJECTED, file=path, offset=offset, length=length)
+        if isinstance(fields, str):
+            return row._replace(remark=fields)
+        text = next((fields[name] for name in TEXT_FIELDS if isinstance(fields.get(name), str)), "")
+        text = clean(text)
+        native = fields.get("id")
+        has_id = isinstance(native, (str, int)) and native != ""
+        row = row._replace(
+            id=clean(f"{self.origin}/{native}") if has_id else None,
+            url=_string(fields.get("url")),
+            dump=_string(fields.get("dump")) or dump_of(path),
+            date=iso_date(_string(fields.get("date")) or ""),
+        )
+        if not text.strip():
+            return row._replace(remark="no_text")
+        return row._replace(
+            outcome=DOCUMENT,
+            id=row.id or content_id(self.origin, path, self.folder, text),
+            text=text,
+            metadata=_metadata(fields),
+        )
+
+
+def _string(value: Any) -> str | None:
+    """A scalar as text; None for what is empty or no scalar."""
+    if isinstance(value, str):
+        return clean(value) or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    return value.isoformat() if isinstance(value, date) else None
+
+
+def _metadata(fields: dict[str, Any]) -> dict[str, str]:
+    inner = fields.get("metadata")
+    nested = dict(inner) if isinstance(inner, (dict, list)) and _is_map(inner) else {}
+    scalars = {**nested, **{name: value for name, value in fields.items() if name not in TAKEN_FIELDS}}
+    return {clean(str(name)): text for name, value in scalars.items() if (text := _string(value)) is not None}
+
+
+def _is_map(value: dict[str, Any] | list[Any]) -> bool:
+    """Arrow hands a map over as a list of pairs."""
+    return isinstance(value, dict) or all(isinstance(pair, tuple) and len(pair) == 2 for pair in value)
+
+
+def json_rows(stream: IO[bytes], max_bytes: int) -> Iterator[tuple[int, int, dict[str, Any] | str]]:
+    """Offset and length of each line in the inflated file, and its fields or the reason why there are none."""
+    lines, offset = io.BufferedReader(cast("io.RawIOBase", inflated(stream)), 1 << 20), 0
+    while line := lines.readline(max_bytes + 1):
+        size, too_large = len(line), len(line) > max_bytes
+        while too_large and not line.endswith(b"\n") and (line := lines.readline(1 << 20)):
+            size += len(line)
+        if too_large:
+            yield offset, size, "too_large"
+        elif line.strip():
+            yield offset, size, _fields(line)
+        offset += size
+
+
+def _fields(line: bytes) -> dict[str, Any] | str:
+    try:
+        value = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError):
+        return "bad_json"
+    return value if isinstance(value, dict) else "bad_json"
+
+
+def inflated(stream: IO[bytes]) -> IO[bytes]:
+    """The file without its compression, which its first bytes tell."""
+    head = stream.read(4)
+    stream.seek(0)
+    if head.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+    if head.startswith(b"BZh"):
+        return cast("IO[bytes]", bz2.BZ2File(stream))
+    if head == b"\x28\xb5\x2f\xfd":
+        return cast("IO[bytes]", zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
+    return stream
+
+
+def parquet_rows(stream: IO[bytes]) -> Iterator[tuple[int, None, dict[str, Any]]]:
+    """The number of each row in the file, and its fields; row groups apart, so that damage costs one of them."""
+    file, n = pq.ParquetFile(stream), 0
+    for group in range(file.num_row_groups):
+        for batch in file.iter_batches(PARQUET_ROWS, row_groups=[group]):
+            for fields in batch.to_pylist():
+                yield n, None, fields
+                n += 1

@@ -1,0 +1,203 @@
+"""WARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record that counts.
+
+Options, all strings: `paths`, a JSON list of files in the order of the partitions (or Spark's own `path`), `origin`,
+`engine` (resiliparse | whole_page) and `max_record_bytes`.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import pyarrow as pa
+from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
+from pyspark.sql.types import StructType
+
+from pipeline.kernels.charset import decode
+from pipeline.kernels.html import TooDeepError, main_text
+from pipeline.schema import DOCUMENT, INGESTED, REJECTED
+from pipeline.sources import http
+from pipeline.sources.members import BEGINS_ARC, LOOK_AHEAD, PADDING, Event, beginning, codec_of, members, plain
+from pipeline.sources.paths import common_folder, open_input, resolve
+from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
+from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
+
+MAX_RECORD_BYTES = 10_000_000
+HEAD_BYTES = 1 << 16  # looked at to know what a file is
+LZ4_MAGIC = b"\x04\x22\x4d\x18"
+ENGINES = ("resiliparse", "whole_page")
+
+
+class Reading(NamedTuple):
+    """How a file's records become rows."""
+
+    origin: str
+    folder: str  # the source's files lie in it; ids are relative to it
+    engine: str
+    max_record_bytes: int
+
+
+class FilePartition(InputPartition):
+    """One file."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class WarcSource(DataSource):
+    """spark.dataSource.register(WarcSource)"""
+
+    @classmethod
+    def name(cls) -> str:
+        return "warc"
+
+    def schema(self) -> StructType:
+        return INGESTED
+
+    def reader(self, schema: StructType) -> "WarcReader":
+        return WarcReader(dict(self.options))
+
+
+class WarcReader(DataSourceReader):
+    def __init__(self, options: dict[str, str]) -> None:
+        self.paths = input_paths(options)
+        self.reading = Reading(
+            options.get("origin", "warc"),
+            common_folder(self.paths),
+            options.get("engine", ENGINES[0]),
+            int(options.get("max_record_bytes", MAX_RECORD_BYTES)),
+        )
+        if self.reading.engine not in ENGINES:
+            raise ValueError(f"engine: {self.reading.engine!r} is none of {', '.join(ENGINES)}")
+
+    def partitions(self) -> Sequence[FilePartition]:
+        return [FilePartition(path) for path in self.paths]
+
+    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        assert isinstance(partition, FilePartition)
+        return batches(file_rows(partition.path, self.reading), self.reading.origin)
+
+
+def input_paths(options: dict[str, str]) -> list[str]:
+    """`paths` as given, else the files that Spark's `path` names."""
+    given = {name.lower(): value for name, value in options.items()}
+    if "paths" in given:
+        return [str(path) for path in json.loads(given["paths"])]
+    return [item.path for item in resolve([given["path"]], Path.cwd())]
+
+
+def file_rows(path: str, reading: Reading) -> Iterator[Row]:
+    """A document or rejection for each record that may hold text, a rejection for each damaged stretch; then counts."""
+    counts, held = Counter[str](), list[Row]()
+    reason, detail = "unreadable_input", "it holds no WARC record"
+    try:
+        with open_input(path) as stream:
+            walk, is_plain, refused = open_walk(stream)
+            if refused:
+                yield rejected(refused, path, 0)
+                return
+            for item in records(walk, is_plain, reading.max_record_bytes):
+                row = _row(item, path, reading)
+                if isinstance(item, Record):
+                    counts[item.kind] += 1
+                if not counts:
+                    held += [row] if row else []  # of a file without any record one row is told, not these
+                    continue
+                yield from held
+                held = []
+                if row:
+                    yield row
+    except OSError as error:
+        reason, detail = ("read_error" if counts else reason), str(error)
+        if counts:
+            yield rejected(reason, path, 0, detail)
+    if not counts:
+        yield rejected(reason, path, 0, detail)
+    for kind, n in sorted(counts.items()):
+        yield counted(kind, n, path)
+
+
+def open_walk(stream: IO[bytes]) -> tuple[Callable[[int], Iterator[Event]], bool, str | None]:
+    """How to walk the file, by its first bytes: the walk from an offset, whether it is plain, and why it is refused."""
+    head = stream.read(HEAD_BYTES).lstrip(PADDING)
+    codec = codec_of(head)
+    refused = None
+    if head.startswith(LZ4_MAGIC):
+        refused = "unsupported_compression"
+    elif BEGINS_ARC.match(beginning(codec, head[:LOOK_AHEAD]) if codec else head):
+        refused = "unsupported_arc"
+    if codec is None:
+        return lambda offset: plain(stream, offset), True, refused
+    return lambda offset: members(stream, codec, offset), False, refused
+
+
+def _row(item: Record | Stretch, path: str, reading: Reading) -> Row | None:
+    if isinstance(item, Stretch):
+        return Row(REJECTED, file=path, offset=item.offset, length=item.length, remark=item.reason)
+    if item.kind not in TEXT_TYPES:
+        return rejected("damaged_other", path, item.offset, f"{item.kind}: {item.fault}") if item.fault else None
+    headers = item.headers
+    text, remark, detail = "", item.fault, None
+    if not item.fault:
+        try:
+            text, remark = page_text(item, reading.engine, reading.max_record_bytes)
+        except Exception as error:  # whatever a page does to a parser costs this page
+            remark, detail = "extract_failed", {"detail": clean(f"{type(error).__name__}: {error}")}
+    row = Row(
+        DOCUMENT if text else REJECTED,
+        id=headers.get("warc-record-id", "").strip("<> ") or None,
+        url=headers.get("warc-target-uri", "").strip("<> ") or None,
+        dump=dump_of(path),
+        date=iso_date(headers.get("warc-date", "")),
+        text=text or None,
+        file=path,
+        offset=item.offset,
+        length=item.length,
+        remark=remark,
+        metadata=detail,
+    )
+    if text and row.id is None:
+        return row._replace(id=content_id(reading.origin, path, reading.folder, text))
+    return row
+
+
+def page_text(record: Record, engine: str, limit: int) -> tuple[str, str | None]:
+    """The record's main text and a remark on it; or an empty text and the reason why there is none."""
+    if record.kind == "revisit":
+        return "", "revisit"
+    if record.kind == "conversion":
+        return "", "not_html"
+    content_type = record.headers.get("content-type", "")
+    if record.kind == "resource":
+        response = http.Response(200, {"content-type": content_type}, record.block)
+        if "html" not in content_type.lower():
+            return "", "not_html"
+    else:
+        response = http.parse_response(record.block)
+    if response.status not in (200, None):
+        return "", "http_status"
+    return _html_text(response, engine, limit, remark="truncated" if "warc-truncated" in record.headers else None)
+
+
+def _html_text(response: http.Response, engine: str, limit: int, remark: str | None) -> tuple[str, str | None]:
+    content_type = response.headers.get("content-type", "")
+    if content_type and "html" not in content_type.lower():
+        return "", "not_html"
+    try:
+        body = http.decoded_body(response, limit)
+    except http.TooLargeError:
+        return "", "too_large"
+    except http.BadContentEncodingError:
+        return "", "bad_content_encoding"
+    if not http.is_html(content_type, body):
+        return "", "not_html"
+    _, _, label = content_type.lower().partition("charset=")
+    html, charset = decode(body, label.partition(";")[0].strip(" \"'") or None)
+    try:
+        text, deep = main_text(html, engine == "whole_page", None if charset.startswith("utf-16") else body)
+    except TooDeepError:
+        return "", "too_deep"
+    text = text.replace("\0", "\ufffd").strip()  # resiliparse gives valid UTF-8, so no surrogates
+    return (text, remark or deep) if text else ("", "no_text")

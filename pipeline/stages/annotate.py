@@ -1,0 +1,59 @@
+"""Measure every document of a kept language once: metrics, quality score, MinHash signature.
+
+One pass over the text, in kernels over Arrow buffers; what is decided from the numbers is decided later (verdict).
+"""
+
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructField, StructType
+
+from pipeline.arrow import rows_from
+from pipeline.kernels import metrics, minhash, quality
+from pipeline.kernels.chinese import words
+from pipeline.kernels.text import units
+from pipeline.schema import BINARY, BOOL, DOUBLE, INT, LONG, STRING
+
+_SPARK_TYPES = {pa.int64(): LONG, pa.int32(): INT, pa.float64(): DOUBLE, pa.bool_(): BOOL}
+ANNOTATIONS = StructType(
+    [StructField("id", STRING, False), StructField("part", INT, False)]
+    + [StructField(name, _SPARK_TYPES[kind], False) for name, kind in metrics.METRICS.items()]
+    + [StructField("quality_score", DOUBLE, False), StructField("signature", BINARY, False)]
+)
+
+
+def annotate(documents: DataFrame, model: quality.Model, shingle: int, permutations: int) -> DataFrame:
+    """Rows of ANNOTATIONS for `documents`: id, part, language, text.
+
+    `quality_score` is NaN in a language that has no model. `signature` is empty for a document shorter than a shingle, and
+    for all when `permutations` is 0.
+    """
+    kernel = partial(_measure, model=model, shingle=shingle, permutations=permutations)
+    return rows_from(documents.select("id", "part", "language", "text"), kernel, ANNOTATIONS)
+
+
+def _measure(batch: pa.RecordBatch, model: quality.Model, shingle: int, permutations: int) -> pa.RecordBatch:
+    found = units(batch["text"])
+    measured = metrics.measure(batch["text"], found)
+    columns: dict[str, pa.Array | NDArray[np.generic]] = {"id": batch["id"], "part": batch["part"]}
+    columns |= {name: pa.array(measured[name], kind) for name, kind in metrics.METRICS.items()}
+    columns["quality_score"] = pa.array(_scores(batch, model))
+    columns["signature"] = (
+        minhash.signature_column(found, shingle, permutations)
+        if permutations
+        else pa.array([b""] * len(batch), pa.binary())
+    )
+    return pa.record_batch(columns)
+
+
+def _scores(batch: pa.RecordBatch, model: quality.Model) -> NDArray[np.float64]:
+    languages = batch["language"].to_numpy(zero_copy_only=False)
+    scores = np.full(len(batch), np.nan)
+    for language, fit in model.items():
+        mine = np.flatnonzero(languages == language)
+        if len(mine):
+            scores[mine] = quality.score(words(batch["text"].take(pa.array(mine)), language), fit.weights, fit.intercept)
+    return scores

@@ -1,0 +1,130 @@
+"""Keep or drop, from measurements alone: language, filters, quality, in this order.
+
+A verdict is one column, `drop_reason`: null keeps, else the first broken rule. Nothing is measured here, so that a changed
+limit re-reads numbers and never a text.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.arrow import column_from
+from pipeline.kernels.hashing import unit_interval
+from pipeline.recipes import Limit
+from pipeline.schema import DOUBLE
+
+LANGUAGE, FILTERS, QUALITY = "language", "filters", "quality"
+ORDER = (LANGUAGE, FILTERS, QUALITY, "deduplicate", "decontaminate")  # in which stages drop
+
+
+def language_reason(keep: Sequence[str] | None, min_score: float) -> Column:
+    """`language` for a language that is not kept, `language_score` below the limit; keep None takes every language."""
+    reason = F.when(F.col("language_score") < min_score, "language_score")
+    if keep is None:
+        return reason
+    return F.when(~F.col("language").isin(list(keep)), "language").otherwise(reason)
+
+
+def filter_reason(recipes: Mapping[str, Sequence[Limit]]) -> Column:
+    """The first broken limit of the recipe of the document's language, else of `default`."""
+    reason = _first_broken(recipes.get("default", ()))
+    for language, limits in recipes.items():
+        if language != "default":
+            reason = F.when(F.col("language") == language, _first_broken(limits)).otherwise(reason)
+    return reason
+
+
+def _first_broken(limits: Sequence[Limit]) -> Column:
+    broken: list[Column] = [F.lit(None).cast("string")]
+    for limit in limits:
+        if limit.min is not None:
+            broken.append(F.when(F.col(limit.metric) < limit.min, f"{limit.metric}_min"))
+        if limit.max is not None:
+            broken.append(F.when(F.col(limit.metric) > limit.max, f"{limit.metric}_max"))
+    return F.coalesce(*broken)
+
+
+def draw(seed: int) -> Column:
+    """The number in [0, 1) that the quality rule compares: of the text's hash, so that equal texts share their fate."""
+    return column_from(partial(_draw, seed=seed), DOUBLE)("text_hash")
+
+
+def _draw(hashes: pa.Array, seed: int) -> pa.Array:
+    return pa.array(unit_interval(seed, "quality", hashes))
+
+
+def quality_reason(rule: str, seed: int, alpha: float = 9.0, minimum: float = 0.5) -> Column:
+    """`quality` for a scored document that the rule drops. An unscored one (NaN) passes.
+
+    pareto: kept with the chance (2 - score)^-alpha (kernels.quality.keep_chance); threshold: score >= minimum.
+    """
+    score = F.col("quality_score")
+    if rule == "none":
+        return F.lit(None).cast("string")
+    kept = draw(seed) < F.pow(2.0 - score, F.lit(-alpha)) if rule == "pareto" else score >= minimum
+    return F.when(~F.isnan(score) & ~kept, QUALITY)
+
+
+def verdicts(
+    documents: DataFrame, annotations: DataFrame, raw: Sequence[str], language: Column, filters: Column, quality: Column
+) -> DataFrame:
+    """Rows of VERDICTS: one a document. Rules and classifier apply to the sources in `raw`; trusted ones pass them.
+
+    `documents`: id, part, origin, language, language_score, text_hash. `annotations` has a row for each document in a kept
+    language.
+    """
+    measured = documents.join(annotations.drop("part"), "id", "left")
+    is_raw = F.col("origin").isin(list(raw)) if raw else F.lit(False)
+    reasons = measured.select(
+        "id", "part", "origin",
+        language.alias(LANGUAGE), F.when(is_raw, filters).alias(FILTERS), F.when(is_raw, quality).alias(QUALITY),
+    )  # fmt: skip
+    first = F.coalesce(LANGUAGE, FILTERS, QUALITY)
+    stage = F.coalesce(*(F.when(F.col(name).isNotNull(), name) for name in (LANGUAGE, FILTERS, QUALITY)))
+    return reasons.select(
+        "id", "part", "origin", F.col("origin").alias("source"), first.isNull().alias("kept"),
+        stage.alias("stage"), first.alias("drop_reason"),
+        F.lit(None).cast("long").alias("token_count"), F.lit(0).alias("copies"),
+    )  # fmt: skip
+
+
+def before(stage: str, decided: DataFrame) -> DataFrame:
+    """Verdicts as they stood before `stage` decided: what it or a later one dropped is kept again.
+
+    So each stage reads the same rows whether or not later stages have written their decisions into the table.
+    """
+    earlier = F.col("stage").isin(list(ORDER[: ORDER.index(stage)]))
+    kept = ~F.coalesce(earlier, F.lit(False))
+    return decided.select(
+        "id", "part", "origin", "source", kept.alias("kept"),
+        F.when(~kept, F.col("stage")).alias("stage"), F.when(~kept, F.col("drop_reason")).alias("drop_reason"),
+        F.lit(None).cast("long").alias("token_count"), F.lit(0).alias("copies"),
+    )  # fmt: skip
+
+
+def decide(stage: str, decided: DataFrame, dropped: DataFrame) -> DataFrame:
+    """Verdicts with the decisions of one more stage. `dropped`: id, drop_reason; only kept documents change."""
+    rows = decided.join(dropped.withColumnRenamed("drop_reason", "new_reason"), "id", "left")
+    loses = F.col("kept") & F.col("new_reason").isNotNull()
+    return rows.select(
+        "id", "part", "origin", "source", (F.col("kept") & ~loses).alias("kept"),
+        F.when(loses, stage).otherwise(F.col("stage")).alias("stage"),
+        F.when(loses, F.col("new_reason")).otherwise(F.col("drop_reason")).alias("drop_reason"),
+        "token_count", "copies",
+    )  # fmt: skip
+
+
+def with_tokens(decided: DataFrame, tokens: DataFrame) -> DataFrame:
+    """Verdicts with `token_count` for the kept documents. `tokens`: id, token_count."""
+    counted = decided.drop("token_count").join(tokens, "id", "left")
+    count = F.when(F.col("kept"), F.col("token_count")).alias("token_count")
+    return counted.select("id", "part", "origin", "source", "kept", "stage", "drop_reason", count, "copies")
+
+
+def with_copies(decided: DataFrame, drawn: DataFrame) -> DataFrame:
+    """Verdicts with `copies`: how often the document is in corpus/. `drawn`: id, copies."""
+    joined = decided.drop("copies").join(drawn, "id", "left")
+    return joined.withColumn("copies", F.coalesce("copies", F.lit(0)))

@@ -1,0 +1,37 @@
+"""What several tests share: one Spark session, and the folder of real data."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator["SparkSession"]:
+    """One local session for all tests that need Spark."""
+    from pipeline.session import open_session
+
+    small = {
+        "spark.driver.memory": "1g",
+        "spark.sql.shuffle.partitions": "2",
+        # Half the processor time of many short jobs; a long job would take four times as much.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    }
+    session = open_session("local[2]", small, "taojin-tests")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real crawl data beside the checkout, or TAOJIN_TEST_DATA; absent, the test is skipped."""
+    beside = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("TAOJIN_TEST_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no test data at {folder}")
+    return folder

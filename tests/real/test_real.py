@@ -1,0 +1,165 @@
+"""The whole path over real crawl data. Skipped where the folder of test data is absent.
+
+The configs name the data beside the checkout; another folder (TAOJIN_TEST_DATA) is linked in its place.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.path import corpus, curated, report, rows, table
+
+CONFIGS = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def place(data: Path, tmp_path_factory) -> Path:
+    """A folder like the checkout's tests/real, from which ../../../shared/data is the data."""
+    root = tmp_path_factory.mktemp("real")
+    folder = root / "checkout" / "tests" / "real"
+    folder.mkdir(parents=True)
+    (root / "shared").mkdir()
+    (root / "shared" / "data").symlink_to(data, target_is_directory=True)
+    for config in CONFIGS.glob("*.yaml"):
+        shutil.copy(config, folder)
+    return folder
+
+
+def run(place: Path, name: str) -> Path:
+    curated(place / f"{name}.yaml", f"output={place / 'out' / name}", "--master", "local[2]")
+    return place / "out" / name
+
+
+@pytest.fixture(scope="module")
+def curate(place: Path) -> Path:
+    return run(place, "curate")
+
+
+@pytest.fixture(scope="module")
+def measure(place: Path) -> Path:
+    return run(place, "measure")
+
+
+def score(data: Path, scorer: str, *arguments: object) -> str:
+    bench = data.parent / "bench"
+    if not bench.is_dir():
+        pytest.skip("no scorers beside the data")
+    command = [sys.executable, str(bench / scorer), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
+    print(f"\n{scorer}\n{done.stdout}")
+    return done.stdout
+
+
+def figure(text: str, pattern: str) -> float:
+    match = re.search(pattern, text)
+    assert match, (pattern, text)
+    return float(match[1])
+
+
+def test_every_page_is_a_document_or_a_rejection(curate):
+    documents = [
+        row["file"]
+        for row in table(curate, "documents").select(["file", "origin"]).to_pylist()
+        if row["origin"] == "common_crawl" and "contam" not in row["file"]
+    ]
+    rejected = [
+        row["reason"]
+        for row in rows(curate, "rejected")
+        if row["origin"] == "common_crawl" and "contam" not in row["file"]
+    ]
+    other = sum(reason in ("http_status", "not_html") for reason in rejected)
+    assert len(documents) + len(rejected) == 10_963  # responses
+    # of them HTML with status 200: 9,601 that say so, and 70 without a Content-Type whose bodies begin as HTML does
+    assert len(documents) + len(rejected) - other == 9_601 + 70
+
+
+def test_accounts_balance_on_real_data(curate):
+    counts = report(curate)
+    for row in counts["funnel"]:
+        assert row["documents_in"] == row["kept"] + sum(row["dropped"].values()), row
+    assert {row["stage"] for row in counts["funnel"]} == {
+        "ingest", "language", "filters", "quality", "deduplicate", "decontaminate",
+    }  # fmt: skip
+    kept = {row["source"]: row["kept"] for row in counts["funnel"] if row["stage"] == "decontaminate"}
+    assert all(kept[source] > 100 for source in ("common_crawl", "webtext", "books", "wikipedia"))
+
+
+def test_tokens_come_out_as_asked(curate):
+    verdicts = [row for row in rows(curate, "verdicts") if row["kept"]]
+    for row in report(curate)["mixture"]["rows"]:
+        largest = max(v["token_count"] for v in verdicts if v["source"] == row["source"])
+        assert abs(row["realised_tokens"] - row["quota_tokens"]) <= largest / 2
+
+
+def test_the_quality_draw_is_the_papers(curate):
+    """Realised keep rates within 4 standard errors of the mean chance (2 - s)^-3."""
+    for card in report(curate)["quality"]:
+        n = sum(card["histogram"]["raw"])
+        assert n > 300
+        error = (card["expected_keep"] * (1 - card["expected_keep"]) / n) ** 0.5
+        assert abs(card["realised_keep"] - card["expected_keep"]) < 4 * error
+
+
+def test_charsets(curate, data):
+    shards = sorted((data / "crawl").glob("*-0000?.warc.gz"))
+    text = score(data, "score_charset.py", curate, data / "crawl" / "charset_truth.jsonl", *shards)
+    assert figure(text, r"undeclared: .* right, ([\d.]+)") >= 0.9
+    assert figure(text, r"(?m)^declared: .* right, ([\d.]+)") >= 0.98
+
+
+def test_spam_is_kept_less_than_other_pages(curate, data):
+    text = score(data, "score_spam.py", curate, data / "labels" / "spam_urls.txt")
+    spam = [tuple(map(int, pair)) for pair in re.findall(r"(?m)^(?:en|zh): (\d+) of (\d+) spam", text)]
+    assert len(spam) == 2
+    assert sum(kept for kept, _ in spam) / sum(n for _, n in spam) < 0.06
+
+
+def test_duplicates(measure, data):
+    text = score(data, "score_duplicates.py", measure, data / "crawl" / "near_duplicates.jsonl")
+    assert figure(text, r"recall exact: ([\d.]+)") >= 0.97
+    assert figure(text, r"recall J>=0.85: ([\d.]+)") >= 0.97
+    assert figure(text, r"precision on \d+ of them: ([\d.]+)") >= 0.99
+
+
+def test_contamination(measure, data):
+    benchmarks = sorted((data / "benchmarks").glob("*.jsonl.gz"))
+    text = score(data, "score_contamination.py", measure, data / "crawl" / "contamination.jsonl", *benchmarks)
+    found, expected = map(int, re.search(r"(?m)^all: (\d+) of (\d+) expected", text).groups())
+    assert expected >= 260
+    assert found >= expected - 12  # n-grams in more than ten documents are ignored by the rule
+
+
+def test_damaged_files_cost_their_own_records(place, data):
+    output = run(place, "fixtures")
+    source = report(output)["sources"][0]
+    assert source["files"] == len([path for path in (data / "warc-fixtures").glob("*/*") if path.is_file()])
+    assert source["unreadable_files"] == source["rejected"].get("unreadable_input", 0) + sum(
+        n for reason, n in source["rejected"].items() if reason.startswith("unsupported_")
+    )
+    # The made files hold the same records, so that most pages are repetitions of the first file's.
+    pages = table(output, "documents").to_pylist()
+    pages += [row for row in rows(output, "rejected") if row["reason"] == "duplicate_id"]
+    made = Counter(Path(row["file"]).name for row in pages if "/made/" in row["file"])
+    whole = ("good.warc", "good.warc.zst", "whole-file-gzip.warc.gz", "trailing-nulls.warc.gz")
+    assert {made[name] for name in whole} == {made["good.warc.gz"]}
+    assert made["corrupt-third-member.warc.gz"] == made["good.warc.gz"] - 1
+    assert sum(1 for row in corpus(output)) > 0
+
+
+def test_the_papers_own_alpha_has_its_accounts(curate, place):
+    """alpha = 9 on the same annotations: only what follows the verdict runs again."""
+    output = place / "out" / "nine"
+    shutil.copytree(curate, output)
+    printed = curated(place / "curate.yaml", f"output={output}", "quality.select.alpha=9")
+    assert printed.count("done before") == 3
+    nine, three = (report(folder)["funnel"] for folder in (output, curate))
+    kept = [
+        next(row["kept"] for row in funnel if (row["stage"], row["source"]) == ("quality", "common_crawl"))
+        for funnel in (nine, three)
+    ]
+    assert 0 < kept[0] < kept[1] / 2
