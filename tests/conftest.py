@@ -17,7 +17,8 @@ def spark() -> Iterator["SparkSession"]:
     from pipeline.session import open_session
 
     small = {
-        "spark.driver.memory": "1g",
+        # One test has a text of 64 MB, which the JVM holds several times at once: 1 GB ended it half-way through the tests.
+        "spark.driver.memory": "2g",
         "spark.sql.shuffle.partitions": "2",
         # Half the processor time of many short jobs; a long job would take four times as much.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
