@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.path import curated
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -26,6 +28,23 @@ def spark() -> Iterator["SparkSession"]:
     session = open_session("local[2]", small, "taojin-tests")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The config of the built-in sample, written."""
+    from pipeline import sample
+
+    return sample.write_sample(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="session")
+def output(config: Path) -> Path:
+    """The run over the sample that others are compared with."""
+    folder = config.parent / "base"
+    printed = curated(config, f"output={folder}", "--master", "local[2]")
+    assert "index.html" in printed
+    return folder
 
 
 @pytest.fixture(scope="session")

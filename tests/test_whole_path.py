@@ -17,20 +17,6 @@ from tests.path import REPOSITORY, corpus, curated, manifest, report, rows, tabl
 TABLES = ("documents", "rejected", "annotations", "signatures", "duplicates", "contamination", "edits", "verdicts")
 
 
-@pytest.fixture(scope="module")
-def config(tmp_path_factory) -> Path:
-    return sample.write_sample(tmp_path_factory.mktemp("sample"))
-
-
-@pytest.fixture(scope="module")
-def output(config: Path) -> Path:
-    """The run that the others are compared with."""
-    folder = config.parent / "base"
-    printed = curated(config, f"output={folder}", "--master", "local[2]")
-    assert "index.html" in printed
-    return folder
-
-
 def same(one: Path, other: Path) -> None:
     """The same corpus in the same order, and the same decisions."""
     assert corpus(one) == corpus(other)
