@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import TaojinError
+from pipeline.warm import warm_beside
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -67,6 +68,8 @@ def open_session(master: str, conf: Mapping[str, str], app_name: str = "taojin")
     if master.startswith("local"):
         _prepare_workers()
         settings |= local_settings()
+        if compiling := warm_beside():
+            atexit.register(compiling.kill)
     return _start(merged(settings, conf))
 
 
@@ -143,6 +146,7 @@ def _driver_megabytes() -> int:
 def _prepare_workers() -> None:
     """Variables that local workers read, set before the JVM starts and hands them on."""
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["PYTHONSAFEPATH"] = "1"  # a folder `pipeline` in the user's working folder is not ours
     if str(_PACKAGE_ROOT) != sysconfig.get_path("purelib"):  # a checkout, run from elsewhere
         paths = [str(_PACKAGE_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))

@@ -105,6 +105,7 @@ import pyarrow as pa
 from pipeline import session
 from pipeline.session import open_session
 def work(batches):
+    import pipeline.schema
     for batch in batches:
         yield batch
 spark = open_session("local[1]", {"spark.driver.memory": "1g"})
@@ -123,8 +124,11 @@ def test_a_machine_without_java_starts_spark_and_stays_silent(tmp_path: Path):
         for folder in ("/bin", "/usr/bin"):
             if Path(folder, name).exists() and not (programs / name).exists():
                 (programs / name).symlink_to(Path(folder, name))
+    stranger = tmp_path / "pipeline"  # of the user's own, in the working folder
+    stranger.mkdir()
+    (stranger / "__init__.py").write_text("raise ImportError('not this one')")
     environment = {"PATH": str(programs), "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
-    command = [sys.executable, "-c", SCRIPT]
+    command = [sys.executable, "-P", "-c", SCRIPT]
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
     )

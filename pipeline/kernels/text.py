@@ -181,16 +181,3 @@ def unit_hash(unit: str) -> int:
     for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
         h = (h ^ h >> 33) * multiplier & mask
     return h ^ h >> 33
-
-
-@njit(cache=True)
-def _count_code_points(data: NDArray[np.uint8], start: int, end: int) -> int:
-    n = 0
-    for at in range(start, end):
-        n += (data[at] & 0xC0) != 0x80
-    return n
-
-
-def code_points(data: NDArray[np.uint8], start: int, end: int) -> int:
-    """How many code points stand in data[start:end]."""
-    return int(_count_code_points(data, start, end))

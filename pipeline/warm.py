@@ -1,0 +1,51 @@
+"""Compile the kernels into numba's cache: `python -m pipeline.warm`.
+
+A first run starts this beside Java, so that one process compiles each kernel once, before the stages need it. Without it
+every Spark worker compiled every kernel for itself, at the same time.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_KERNELS = Path(__file__).with_name("kernels")
+
+
+def warm_beside() -> "subprocess.Popen[bytes] | None":
+    """Compiles in a process of its own, unless that has been done here before."""
+    if "NUMBA_CACHE_DIR" not in os.environ and any(_KERNELS.glob("__pycache__/ngrams.*.nbc")):  # the last ones
+        return None
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, "-m", "pipeline.warm"], **quiet)
+
+
+def compile_kernels() -> None:
+    """Calls every kernel on a few words, in the order in which the stages do."""
+    import numpy as np
+    import pyarrow as pa
+
+    from pipeline.kernels import hashing, html, metrics, minhash, ngrams, quality, tokens
+    from pipeline.kernels.chinese import words
+    from pipeline.kernels.text import units
+
+    sentence = "Gold is washed from sand, again and again, until the heavy grains alone are left."
+    texts = pa.array([sentence, sentence + "\n淘金是从沙里洗出金子。"])
+    html.main_text(f"<p>{sentence}</p>")
+    hashing.unit_interval(0, "warm", texts)
+    spelled = words(texts, "en")
+    quality.count_words(spelled, 8)
+    quality.score(spelled, np.zeros(8, np.float32), 0.0)
+    found = units(texts)
+    metrics.measure(texts, found)
+    signatures = minhash.signature_column(found, 5, 2)
+    minhash.band_keys(signatures, 1, 2)
+    shingles = minhash.shingle_sets(found, 5, 100)
+    minhash.jaccard(shingles, shingles, 100)
+    tokens.count_tokens(texts, "gpt2")
+    index = ngrams.build_index(ngrams.item_grams(sentence, 13), 13)
+    ngrams.find(texts, found, index)
+
+
+if __name__ == "__main__":
+    compile_kernels()
