@@ -43,7 +43,7 @@ class Source(Section):
 
 
 class Extract(Section):
-    engine: Literal["resiliparse", "whole_page"] = "resiliparse"
+    engine: Literal["blocks", "resiliparse", "whole_page"] = "blocks"
     """resiliparse: the main text of a page; whole_page: all its visible text."""
     max_record_bytes: value.Size = 10_000_000
     """A record with a longer body, as stored or as decoded, is rejected and counted."""

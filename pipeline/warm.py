@@ -16,8 +16,8 @@ def warm_beside() -> "subprocess.Popen[bytes] | None":
     """Compiles in a process of its own, unless that has been done here before."""
     if "NUMBA_CACHE_DIR" not in os.environ and any(_KERNELS.glob("__pycache__/ngrams.*.nbc")):  # the last ones
         return None
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([sys.executable, "-m", "pipeline.warm"], **quiet)
+    command, nowhere = [sys.executable, "-m", "pipeline.warm"], subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
 
 
 def compile_kernels() -> None:

@@ -21,7 +21,7 @@ from pipeline.kernels.buffers import utf8_buffers
 
 # What a code point is: the two top bits of its entry in CODE_POINTS.
 SEPARATOR, LETTER, SINGLE = 0, 1, 2  # SINGLE: a unit of its own
-_KIND_SHIFT = 30
+KIND_SHIFT = 30
 _FOLD_MASK = np.uint32((1 << 21) - 1)
 _TABLE_SIZE = 0x20000  # above it stand only Han (to 0x3FFFF) and separators
 _SINGLES = (
@@ -61,7 +61,7 @@ def _code_points() -> NDArray[np.uint32]:
             kind = SINGLE if chr(folded).isalnum() or unicodedata.category(chr(folded)) in ("Mn", "Mc") else SEPARATOR
         else:
             kind = LETTER if chr(folded).isalnum() else SEPARATOR
-        table[code] = kind << _KIND_SHIFT | folded
+        table[code] = kind << KIND_SHIFT | folded
     return table
 
 
@@ -89,7 +89,7 @@ def entry_of(code: int, table: NDArray[np.uint32]) -> np.uint32:
     if code < _TABLE_SIZE:
         return np.uint32(table[code])
     if code < 0x40000:
-        return np.uint32(SINGLE << _KIND_SHIFT) | np.uint32(code)
+        return np.uint32(SINGLE << KIND_SHIFT) | np.uint32(code)
     return np.uint32(0)
 
 
@@ -119,7 +119,7 @@ def _scan(
         while at < stop:
             code, size = decode_at(data, at)
             entry = entry_of(code, table)
-            kind = entry >> np.uint32(_KIND_SHIFT)
+            kind = entry >> np.uint32(KIND_SHIFT)
             folded = np.uint64(entry & _FOLD_MASK)
             if kind == SINGLE and not singles:
                 kind = np.uint32(LETTER)

@@ -1,7 +1,7 @@
 """WARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record that counts.
 
 Options, all strings: `paths`, a JSON list of files in the order of the partitions (or Spark's own `path`), `origin`,
-`engine` (resiliparse | whole_page) and `max_record_bytes`.
+`engine` (blocks | resiliparse | whole_page) and `max_record_bytes`.
 """
 
 import json
@@ -15,7 +15,7 @@ from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
 from pipeline.kernels.charset import decode
-from pipeline.kernels.html import TooDeepError, main_text
+from pipeline.kernels.html import ENGINES, TooDeepError, main_text
 from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources import http
 from pipeline.sources.members import BEGINS_ARC, LOOK_AHEAD, PADDING, Event, beginning, codec_of, members, plain
@@ -26,7 +26,6 @@ from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump
 MAX_RECORD_BYTES = 10_000_000
 HEAD_BYTES = 1 << 16  # looked at to know what a file is
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
-ENGINES = ("resiliparse", "whole_page")
 
 
 class Reading(NamedTuple):
@@ -196,7 +195,7 @@ def _html_text(response: http.Response, engine: str, limit: int, remark: str | N
     _, _, label = content_type.lower().partition("charset=")
     html, charset = decode(body, label.partition(";")[0].strip(" \"'") or None)
     try:
-        text, deep = main_text(html, engine == "whole_page", None if charset.startswith("utf-16") else body)
+        text, deep = main_text(html, engine, None if charset.startswith("utf-16") else body)
     except TooDeepError:
         return "", "too_deep"
     text = text.replace("\0", "\ufffd").strip()  # resiliparse gives valid UTF-8, so no surrogates

@@ -12,15 +12,13 @@ PAGE = """<!doctype html><html><head><title>Washing gold</title><script>var x = 
 
 
 def test_main_text_leaves_menus_and_footers_out():
-    text, remark = main_text(PAGE)
-    assert text == (
-        "Washing gold\n\nFill the pan with sand and water and swirl it.\n\nThe heavy grains stay at the bottom of the pan."
-    )
-    assert remark is None
+    body = "Fill the pan with sand and water and swirl it.\n\nThe heavy grains stay at the bottom of the pan."
+    assert main_text(PAGE) == (body, None)
+    assert main_text(PAGE, "resiliparse") == ("Washing gold\n\n" + body, None)
 
 
 def test_whole_page_keeps_them():
-    text, _ = main_text(PAGE, whole_page=True)
+    text, _ = main_text(PAGE, "whole_page")
     assert "Home" in text
     assert "All rights reserved" in text
 

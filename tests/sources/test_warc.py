@@ -205,7 +205,7 @@ def test_engine_whole_page_keeps_menus(tmp_path):
 
 
 def test_a_page_on_which_a_parser_fails_costs_that_page(tmp_path, monkeypatch):
-    def failing(html: str, whole_page: bool, data: bytes | None) -> tuple[str, str | None]:
+    def failing(html: str, engine: str, data: bytes | None) -> tuple[str, str | None]:
         if "Page 1." in html:
             raise RuntimeError("no such node")
         return html, None
