@@ -220,9 +220,9 @@ RETRIES = """
                     raise RuntimeError("third attempt")
 
     write = shards._write_task
-    def task(batches, *, attempts):
+    def task(batches, *, attempts, file_format):
         shards._row_groups = fails
-        return write(batches, attempts=attempts)
+        return write(batches, attempts=attempts, file_format=file_format)
     shards._write_task = task
     try:
         shards.write_shards(rows, folder / "retried", 3)
