@@ -1,8 +1,10 @@
 """What is published is listed beside itself, so that `taojin verify` can name what was lost or damaged since.
 
-A table's `_files.json` has the bytes and rows of each of its Parquet files, whose pages carry checksums (Spark and
-pyarrow write a CRC-32 a page), and the SHA-256 of other files. Readers of tables pass over names with a `_` in front.
-The corpus has its manifest.json, with SHA-256 of every shard.
+A table's `_files.json` has of each Parquet file the bytes, the rows, and the SHA-256 of its tail, the indexes and the
+footer after the last page. The pages have checksums of their own (Spark writes a CRC-32 a page), so that a run lists
+what it wrote without reading it again; only a page's header has none: a change there that no reader would notice is not
+found. Of other files it has the SHA-256. Readers of tables pass over names with a `_`
+in front. The corpus has its manifest.json, with the SHA-256 of every shard.
 """
 
 import hashlib
@@ -71,13 +73,25 @@ def _files(folder: Path) -> Iterator[Path]:
 def _entry(path: Path) -> Json:
     size = path.stat().st_size
     if path.suffix == ".parquet":
-        return {"bytes": size, "rows": pq.read_metadata(path).num_rows}
+        footer = pq.read_metadata(path)
+        start = _tail_start(footer)
+        return {"bytes": size, "rows": footer.num_rows, "tail_start": start, "tail_sha256": _sha256(path, start)}
     return {"bytes": size, "sha256": _sha256(path)}
 
 
-def _sha256(path: Path) -> str:
+def _tail_start(footer: pq.FileMetaData) -> int:
+    """Where the last page of a Parquet file ends."""
+    groups = [footer.row_group(k) for k in range(footer.num_row_groups)]
+    columns = [group.column(k) for group in groups for k in range(group.num_columns)]
+    starts = [(one.dictionary_page_offset or one.data_page_offset, one.total_compressed_size) for one in columns]
+    return max((start + size for start, size in starts), default=0)
+
+
+def _sha256(path: Path, start: int = 0) -> str:
+    """Of the file's bytes from `start` on."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
+        file.seek(start)
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
@@ -125,6 +139,8 @@ def _damage(path: Path, entry: Json) -> str:
             return f"has {size:,} bytes instead of {entry['bytes']:,}"
         if "sha256" in entry and _sha256(path) != entry["sha256"]:
             return "its SHA-256 is not the one it was written with; a byte has changed"
+        if "tail_sha256" in entry and _sha256(path, entry["tail_start"]) != entry["tail_sha256"]:
+            return "its footer is not the one it was written with; a byte has changed"
         if path.suffix == ".parquet":
             return _damaged_pages(path, entry["rows"])
     except FileNotFoundError:
