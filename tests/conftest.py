@@ -1,4 +1,4 @@
-"""What several tests share: one Spark session, and the folder of real data."""
+"""What several tests share: one Spark session, the sample's run, and the folder of real data."""
 
 import os
 from collections.abc import Iterator
@@ -26,6 +26,24 @@ def spark() -> Iterator["SparkSession"]:
     session = open_session("local[2]", small, "taojin-tests")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def sample_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in sample's config, its inputs beside it."""
+    from pipeline.sample import write_sample
+
+    return write_sample(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="session")
+def sample_output(sample_config: Path) -> Path:
+    """What the sample's run leaves; to be read, or copied."""
+    from tests.path import curated
+
+    folder = sample_config.parent / "base"
+    assert "index.html" in curated(sample_config, f"output={folder}", "--master", "local[2]")
+    return folder
 
 
 @pytest.fixture(scope="session")

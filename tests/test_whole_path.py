@@ -19,18 +19,15 @@ from tests.path import REPOSITORY, corpus, curated, manifest, report, rows, tabl
 TABLES = ("documents", "rejected", "annotations", "signatures", "duplicates", "contamination", "edits", "verdicts")
 
 
-@pytest.fixture(scope="module")
-def config(tmp_path_factory) -> Path:
-    return sample.write_sample(tmp_path_factory.mktemp("sample"))
+@pytest.fixture
+def config(sample_config: Path) -> Path:
+    return sample_config
 
 
-@pytest.fixture(scope="module")
-def output(config: Path) -> Path:
+@pytest.fixture
+def output(sample_output: Path) -> Path:
     """The run that the others are compared with."""
-    folder = config.parent / "base"
-    printed = curated(config, f"output={folder}", "--master", "local[2]")
-    assert "index.html" in printed
-    return folder
+    return sample_output
 
 
 def same(one: Path, other: Path) -> None:
@@ -137,11 +134,11 @@ MIXTURE = """{token_budget: 40k, strategy: unimax, max_epochs: {books: 1.2, comm
 
 
 @pytest.fixture(scope="module")
-def changed(config, output, tmp_path_factory) -> tuple[Path, str]:
+def changed(sample_config, sample_output, tmp_path_factory) -> tuple[Path, str]:
     """The same with a changed limit and another mixture: the folder, and what was printed."""
     copy = tmp_path_factory.mktemp("changed") / "copy"
-    shutil.copytree(output, copy)
-    return copy, curated(config, f"output={copy}", "filters.limits.word_count.min=60", f"mixture={MIXTURE}")
+    shutil.copytree(sample_output, copy)
+    return copy, curated(sample_config, f"output={copy}", "filters.limits.word_count.min=60", f"mixture={MIXTURE}")
 
 
 def test_a_changed_limit_redoes_only_what_depends_on_it(output, changed):

@@ -1,0 +1,127 @@
+"""The mix stage against a plain `repartitionByRange` and `write.parquet` of the same rows, in one run.
+
+usage: bench_mix.py [GB of text, 1] [folder, a temporary one that is removed]
+
+Prints MB of text a second and the ratio to the plain write: of the mix (draw, order, shards), and of the mix with GPT-2
+token counts, which the stage before it makes in a pass of its own.
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipeline.kernels.mixture import plan
+from pipeline.schema import DOCUMENTS
+from pipeline.session import open_session
+from pipeline.shards import write_shards
+from pipeline.sources.documents import DocumentTexts
+from pipeline.stages import corpus as writing
+from pipeline.stages import decontaminate as cleaning
+from pipeline.stages import mix as stage
+
+PARTS = 16
+WORDS = 900  # a document, about 5.4 kB
+SHARD_SIZE = 64_000_000
+
+
+def make_documents(spark: SparkSession, folder: Path, gigabytes: float) -> None:
+    """documents/ as ingest leaves it: Zipf-like English in PARTS files of one source."""
+    n_documents = int(gigabytes * 1e9 / 5400) // PARTS
+
+    def texts(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for part in (part for batch in batches for part in batch["part"].to_pylist()):
+            chance = np.random.default_rng(part)
+            vocabulary = np.array(["".join(chance.choice(list("etaoinshrdlu"), k)) for k in chance.integers(2, 10, 30_000)])
+            for start in range(0, n_documents, 1000):
+                n = min(1000, n_documents - start)
+                drawn = vocabulary[chance.zipf(1.25, (n, WORDS)) % len(vocabulary)]
+                ids = [f"urn:uuid:{part:04d}-{start + k:08d}" for k in range(n)]
+                columns = {
+                    "id": ids, "part": [part] * n, "text": [" ".join(words) for words in drawn], "language": ["en"] * n,
+                    "url": [f"https://example.org/{name}" for name in ids], "origin": ["web"] * n,
+                }  # fmt: skip
+                yield pa.RecordBatch.from_pydict({name: columns.get(name, [None] * n) for name in DOCUMENTS.names})
+
+    rows = spark.range(PARTS).select(F.col("id").cast("int").alias("part")).repartitionByRange(PARTS, "part")
+    rows.mapInArrow(texts, DOCUMENTS).write.partitionBy("origin").parquet(folder.as_uri())
+
+
+def timed(label: str, work: Callable[[], object], n_bytes: int, yardstick: float | None = None) -> float:
+    start = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - start
+    beside = "" if yardstick is None else f"   {yardstick / seconds:.2f} x the plain write"
+    print(f"{label:28} {seconds:7.1f} s  {n_bytes / seconds / 1e6:7.1f} MB/s{beside}", flush=True)
+    return seconds
+
+
+def mix(verdicts: DataFrame, folder: Path, texts: DocumentTexts) -> None:
+    """As pipeline.run.mixing does it: one epoch of one source."""
+    sums = verdicts.agg(F.sum("token_count"), F.count(F.lit(1))).first()
+    assert sums is not None
+    plans = plan({"web": 1}, sums[0], {"web": sums[0]}, {"web": sums[1]}, None)
+    drawn = folder.parent / "drawn"
+    stage.draw(verdicts, plans, 1).write.mode("overwrite").parquet(drawn.as_uri())
+    copies = stage.order_keys(verdicts.sparkSession.read.parquet(drawn.as_uri()), 1)
+    placed, n_shards = stage.assign_shards(copies, F.col("bytes"), SHARD_SIZE)
+    none = verdicts.sparkSession.createDataFrame([], "id string, start long, end long")
+    rows = writing.corpus_rows(placed, writing.removed_spans(none), texts, split=False, tokenizer="gpt2")
+    write_shards(rows, folder, n_shards)
+
+
+def main(gigabytes: float, folder: Path) -> None:
+    spark = open_session("local[2]", {})
+    documents = folder / "documents"
+    make_documents(spark, documents, gigabytes)
+    stored = spark.read.schema(DOCUMENTS).parquet(documents.as_uri())
+    found = stored.agg(F.sum(F.octet_length("text"))).first()
+    assert found is not None
+    n_bytes = found[0]
+    texts = DocumentTexts(str(documents))
+    on_disk = sum(path.stat().st_size for path in documents.rglob("*.parquet"))
+    verdicts = stored.select(
+        "id", "part", F.col("origin").alias("source"), F.lit(1100).cast("long").alias("token_count"),
+        F.lit(0.5).alias("quality_score"), (F.octet_length("text") * on_disk / n_bytes).alias("bytes"),
+    )  # fmt: skip
+    verdicts.write.parquet((folder / "verdicts").as_uri())
+    verdicts = spark.read.parquet((folder / "verdicts").as_uri())
+    print(f"{n_bytes / 1e9:.2f} GB of text, {verdicts.count():,} documents, {on_disk / 1e6:.0f} MB on disk", flush=True)
+
+    def plain() -> None:
+        keyed = stored.withColumn("key", F.xxhash64("id"))
+        n_files = max(1, round(on_disk / SHARD_SIZE))
+        keyed.repartitionByRange(n_files, "key").drop("key").write.mode("overwrite").parquet((folder / "plain").as_uri())
+
+    def mixed() -> None:
+        shutil.rmtree(folder / "corpus", ignore_errors=True)
+        mix(verdicts, folder / "corpus", texts)
+
+    def count() -> None:
+        hits = cleaning.find_hits(verdicts.select("id", "part", "source"), texts, None, "gpt2")
+        hits.select(F.sum("token_count")).collect()
+
+    for attempt in ("first", "second"):  # the first compiles kernels and Java's code
+        yardstick = timed(f"{attempt}: plain write", plain, n_bytes)
+        seconds = timed(f"{attempt}: mix", mixed, n_bytes, yardstick)
+        counting = timed(f"{attempt}: token counts", count, n_bytes, yardstick)
+        both = seconds + counting
+        ratio = yardstick / both
+        print(f"{attempt}: mix and token counts {both:7.1f} s   {ratio:.2f} x the plain write", flush=True)
+    spark.stop()
+
+
+if __name__ == "__main__":
+    size = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    if len(sys.argv) > 2:
+        main(size, Path(sys.argv[2]).absolute())
+    else:
+        with tempfile.TemporaryDirectory(prefix="taojin-bench-") as temporary:
+            main(size, Path(temporary))
