@@ -40,7 +40,7 @@ def _lead(mixture: Mixture) -> tuple[str, ...]:
     lead = [
         f"Asked for: {numerals.short(budget)} tokens ({numerals.exact(budget)}, {tokenizer}). "
         "Epochs: how often a token of the source is seen in that many. "
-        f"Weights by the strategy {name(mixture.strategy)}."
+        f"Strategy: {name(mixture.strategy)}."
     ]
     if shards := mixture.shards:
         lead.append(
