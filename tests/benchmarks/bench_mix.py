@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from pipeline.kernels.mixture import plan
 from pipeline.kernels.tokens import count_tokens
@@ -36,6 +37,7 @@ COUNTED = table({"token_count": LONG})
 def make_documents(spark: SparkSession, folder: Path, gigabytes: float) -> None:
     """documents/ as ingest leaves it: Zipf-like English in PARTS files of one source."""
     n_documents = int(gigabytes * 1e9 / 5400) // PARTS
+    schema = to_arrow_schema(DOCUMENTS)
 
     def texts(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part in (part for batch in batches for part in batch["part"].to_pylist()):
@@ -49,7 +51,7 @@ def make_documents(spark: SparkSession, folder: Path, gigabytes: float) -> None:
                     "id": ids, "part": [part] * n, "text": [" ".join(words) for words in drawn], "language": ["en"] * n,
                     "url": [f"https://example.org/{name}" for name in ids], "origin": ["web"] * n,
                 }  # fmt: skip
-                yield pa.RecordBatch.from_pydict({name: columns.get(name, [None] * n) for name in DOCUMENTS.names})
+                yield pa.RecordBatch.from_pydict({name: columns.get(name, [None] * n) for name in schema.names}, schema)
 
     rows = spark.range(PARTS).select(F.col("id").cast("int").alias("part")).repartitionByRange(PARTS, "part")
     rows.mapInArrow(texts, DOCUMENTS).write.partitionBy("origin").parquet(folder.as_uri())
@@ -94,7 +96,7 @@ def main(gigabytes: float, folder: Path) -> None:
     on_disk = sum(path.stat().st_size for path in documents.rglob("*.parquet"))
     verdicts = stored.select(
         "id", "part", F.col("origin").alias("source"), F.lit(1100).cast("long").alias("token_count"),
-        F.lit(0.5).alias("quality_score"), (F.octet_length("text") * on_disk / n_bytes).alias("bytes"),
+        F.lit(0.5).alias("quality_score"), (F.octet_length("text") * (on_disk / n_bytes)).alias("bytes"),
     )  # fmt: skip
     verdicts.write.parquet((folder / "verdicts").as_uri())
     verdicts = spark.read.parquet((folder / "verdicts").as_uri())
