@@ -2,8 +2,9 @@
 
 usage: bench_mix.py [GB of text, 1] [folder, a temporary one that is removed]
 
-Prints MB of text a second and the ratio to the plain write: of the mix (draw, order, shards), and of the mix with GPT-2
-token counts, which the stage before it makes in a pass of its own.
+Prints MB of text a second and the ratio to the plain write, by the clock and, for a machine that others use too, by
+processor time: of the mix (draw, order, shards), and of the mix with GPT-2 token counts, which the stage before it makes
+in a pass of its own.
 """
 
 import shutil
@@ -12,13 +13,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import psutil
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from pipeline import sample
 from pipeline.kernels.mixture import plan
 from pipeline.kernels.tokens import count_tokens
 from pipeline.schema import DOCUMENTS, LONG, table
@@ -29,26 +33,27 @@ from pipeline.stages import corpus as writing
 from pipeline.stages import mix as stage
 
 PARTS = 16
-WORDS = 900  # a document, about 5.4 kB
+WORDS = 900  # a document, about 4.6 kB
 SHARD_SIZE = 64_000_000
 COUNTED = table({"token_count": LONG})
 
 
 def make_documents(spark: SparkSession, folder: Path, gigabytes: float) -> None:
-    """documents/ as ingest leaves it: Zipf-like English in PARTS files of one source."""
-    n_documents = int(gigabytes * 1e9 / 5400) // PARTS
+    """documents/ as ingest leaves it, in PARTS files of one source: words drawn from the sample's English articles."""
+    n_documents = int(gigabytes * 1e9 / 4600) // PARTS
     schema = to_arrow_schema(DOCUMENTS)
+    articles = Path(sample.__file__).parent / "articles" / "en"
+    words = np.array([word for path in sorted(articles.glob("*.md")) for word in path.read_text("utf-8").split()])
 
     def texts(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part in (part for batch in batches for part in batch["part"].to_pylist()):
             chance = np.random.default_rng(part)
-            vocabulary = np.array(["".join(chance.choice(list("etaoinshrdlu"), k)) for k in chance.integers(2, 10, 30_000)])
             for start in range(0, n_documents, 1000):
                 n = min(1000, n_documents - start)
-                drawn = vocabulary[chance.zipf(1.25, (n, WORDS)) % len(vocabulary)]
+                drawn = words[chance.integers(0, len(words), (n, WORDS))]
                 ids = [f"urn:uuid:{part:04d}-{start + k:08d}" for k in range(n)]
                 columns = {
-                    "id": ids, "part": [part] * n, "text": [" ".join(words) for words in drawn], "language": ["en"] * n,
+                    "id": ids, "part": [part] * n, "text": [" ".join(line) for line in drawn], "language": ["en"] * n,
                     "url": [f"https://example.org/{name}" for name in ids], "origin": ["web"] * n,
                 }  # fmt: skip
                 yield pa.RecordBatch.from_pydict({name: columns.get(name, [None] * n) for name in schema.names}, schema)
@@ -61,13 +66,34 @@ def count_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch({"token_count": pa.array(count_tokens(batch["text"], "gpt2"))})
 
 
-def timed(label: str, work: Callable[[], object], n_bytes: int, yardstick: float | None = None) -> float:
-    start = time.perf_counter()
+class Took(NamedTuple):
+    """Seconds on the clock, and of processors: Spark's JVM, the Python workers and this process."""
+
+    clock: float
+    processors: float
+
+    def __add__(self, other: "Took") -> "Took":  # type: ignore[override]
+        return Took(self.clock + other.clock, self.processors + other.processors)
+
+
+def processor_seconds() -> float:
+    me = psutil.Process()
+    return sum(sum(one.cpu_times()[:4]) for one in (me, *me.children(recursive=True)))  # with children that have ended
+
+
+def timed(work: Callable[[], object]) -> Took:
+    start, used = time.perf_counter(), processor_seconds()
     work()
-    seconds = time.perf_counter() - start
-    beside = "" if yardstick is None else f"   {yardstick / seconds:.2f} x the plain write"
-    print(f"{label:28} {seconds:7.1f} s  {n_bytes / seconds / 1e6:7.1f} MB/s{beside}", flush=True)
-    return seconds
+    return Took(time.perf_counter() - start, processor_seconds() - used)
+
+
+def say(label: str, took: Took, n_bytes: int, plain: Took) -> None:
+    rate = n_bytes / took.clock / 1e6
+    print(
+        f"{label:28} {took.clock:6.1f} s {rate:6.1f} MB/s {plain.clock / took.clock:5.2f} x   "
+        f"processors {took.processors:6.1f} s {plain.processors / took.processors:5.2f} x",
+        flush=True,
+    )
 
 
 def mix(verdicts: DataFrame, folder: Path, texts: DocumentTexts) -> None:
@@ -116,12 +142,12 @@ def main(gigabytes: float, folder: Path) -> None:
         counted.select(F.sum("token_count")).collect()
 
     for attempt in ("first", "second"):  # the first compiles kernels and Java's code
-        yardstick = timed(f"{attempt}: plain write", plain, n_bytes)
-        seconds = timed(f"{attempt}: mix", mixed, n_bytes, yardstick)
-        counting = timed(f"{attempt}: token counts", count, n_bytes, yardstick)
-        both = seconds + counting
-        ratio = yardstick / both
-        print(f"{attempt}: mix and token counts {both:7.1f} s   {ratio:.2f} x the plain write", flush=True)
+        writing_plainly = timed(plain)
+        mixing, counting = timed(mixed), timed(count)
+        say(f"{attempt}: plain write", writing_plainly, n_bytes, writing_plainly)
+        say(f"{attempt}: mix", mixing, n_bytes, writing_plainly)
+        say(f"{attempt}: token counts", counting, n_bytes, writing_plainly)
+        say(f"{attempt}: mix and counts", mixing + counting, n_bytes, writing_plainly)
     spark.stop()
 
 
