@@ -90,6 +90,18 @@ def sample(
 
 
 @app.command()
+def verify(output: Output, debug: Debug = False) -> None:
+    """Re-read what a run wrote to OUTPUT, against its lists; name what is damaged.
+
+    Exit code 1 if a shard or a table's file is missing, was changed, or was written by no run.
+    """
+    with finishing(debug):
+        from pipeline.run import verify as check
+
+        print(check(output))
+
+
+@app.command()
 def schema() -> None:
     """Print the config's JSON Schema, for editors."""
     from pipeline.config import schema_json

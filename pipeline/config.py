@@ -6,6 +6,7 @@ text below a key is what `taojin schema` shows in an editor, and what a message 
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -155,17 +156,70 @@ class Decontaminate(Section):
     """join: one text, blank line between; split: a document a piece (C)."""
 
 
+class QualityStep(Section):
+    min_score: value.Share
+    """The step holds from this quality score on, up to the next step's."""
+    epochs: Annotated[float, Field(ge=0)]
+    """How often such documents are seen, beside those of the other steps; 0: never."""
+
+
+class Validation(Section):
+    token_budget: value.CountOrNone = 0
+    """Tokens held out, written to corpus/validation and never trained on; 0: none."""
+
+
 class Mixture(Section):
     token_budget: value.Count
     """How many tokens the corpus shall have, as 300B (table 2.2: 300 billion) or 40k."""
+    strategy: Literal["weights", "proportional", "temperature", "unimax"] = "weights"
+    """weights: as given below (table 2.2); proportional: as the sources hold tokens; temperature; unimax: equal shares up to
+    max_epochs, the rest to the others (Chung et al. 2023)."""
     weights: dict[str, Annotated[float, Field(ge=0)]] | None = None
     """Each source's share of the tokens, normalised (table 2.2); left out: proportional to what the sources hold."""
-    max_epochs: Annotated[float, Field(gt=0)] | None = None
-    """How often a source may be seen at most (table 2.2: up to 3.4)."""
+    temperature: Annotated[float, Field(ge=1)] | None = None
+    """For strategy temperature: weights follow tokens^(1 / temperature); 1 is proportional, more is nearer to equal."""
+    max_epochs: value.Epochs = None
+    """How often a source may be seen at most (table 2.2: up to 3.4): a number for all, or {source: number}."""
+    by_quality: dict[str, tuple[QualityStep, ...]] = {}
+    """{source: [{min_score: 0, epochs: 1}, {min_score: 0.9, epochs: 3}]}: within a source, good documents are seen more
+    often; its weight stays, max_epochs caps each step. Documents without a score count as a step of 1 epoch."""
     tokenizer: Literal["gpt2"] = "gpt2"
     """Whose tokens are counted (2.1: GPT-2's byte-pair encoding)."""
     shard_size: value.Size = 256_000_000
     """Bytes of an output file."""
+    format: Literal["parquet", "jsonl.zst"] = "parquet"
+    """parquet | jsonl.zst: of the output files; jsonl.zst holds a JSON object of the same columns in each line."""
+    validation: Validation = Validation()
+    """A held-out split: equal texts and whole clusters of duplicates are on one side of it."""
+
+    @field_validator("by_quality", mode="before")
+    @classmethod
+    def _steps(cls, given: object) -> object:
+        return {name: value.as_tuple(steps) for name, steps in given.items()} if isinstance(given, dict) else given
+
+    @field_validator("by_quality")
+    @classmethod
+    def _rising(cls, curves: dict[str, tuple[QualityStep, ...]]) -> dict[str, tuple[QualityStep, ...]]:
+        for name, steps in curves.items():
+            if not steps or steps[0].min_score != 0:
+                raise refusal("the first step must begin at min_score 0", name)
+            for before, after in pairwise(steps):
+                if not (before.min_score < after.min_score and before.epochs <= after.epochs):
+                    raise refusal("min_score must rise from step to step, and epochs must not fall", name)
+            if not steps[-1].epochs > 0:
+                raise refusal("the last step's epochs must be above 0", name)
+        return curves
+
+    @model_validator(mode="after")
+    def _strategy_has_its_keys(self) -> Self:
+        if self.weights is not None and self.strategy != "weights":
+            raise refusal(f"strategy {self.strategy} makes its own weights; leave weights out", "weights")
+        if (self.temperature is None) == (self.strategy == "temperature"):
+            said = "is missing; a number of at least 1" if self.temperature is None else "belongs to strategy temperature"
+            raise refusal(said, "temperature")
+        if self.strategy == "unimax" and self.max_epochs is None:
+            raise refusal("is missing; strategy unimax needs it, as 4", "max_epochs")
+        return self
 
 
 class Guards(Section):
@@ -232,13 +286,17 @@ class Config(Section):
     @classmethod
     def _weights_of_sources(cls, mixture: Mixture, info: ValidationInfo) -> Mixture:
         sources = info.data.get("sources")
-        if mixture.weights is None or not sources:
+        if not sources:
             return mixture
-        for name in mixture.weights:
-            if name not in sources:
-                raise refusal(f"{name!r} is no source; allowed: {', '.join(sources)}", f"weights.{name}")
-        if not sum(mixture.weights.values()) > 0:
+        caps = mixture.max_epochs if isinstance(mixture.max_epochs, dict) else {}
+        for key, named in (("weights", mixture.weights), ("max_epochs", caps), ("by_quality", mixture.by_quality)):
+            for name in named or ():
+                if name not in sources:
+                    raise refusal(f"{name!r} is no source; allowed: {', '.join(sources)}", f"{key}.{name}")
+        if mixture.weights is not None and not sum(mixture.weights.values()) > 0:
             raise refusal("the weights add up to 0; at least one must be above 0", "weights")
+        if mixture.by_quality and info.data.get("quality") is None:
+            raise refusal("quality is none, so no document has a score", "by_quality")
         return mixture
 
 

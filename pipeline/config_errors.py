@@ -24,7 +24,6 @@ PLANNED_KEYS: tuple[Location, ...] = (
     ("sources", "*", "base"),
     ("quality", "model"),
     ("dedup", "index"),
-    ("mixture", "validation"),
 )
 
 
@@ -57,8 +56,9 @@ def known_keys(kind: Any, at: Location = ()) -> Iterator[tuple[Location, str]]:
     elif get_origin(kind) is dict:
         yield from known_keys(get_args(kind)[1], (*at, "*"))
     else:
+        below = (*at, "*") if get_origin(kind) is tuple else at  # the position in a list
         for part in get_args(kind):
-            yield from known_keys(part, at)
+            yield from known_keys(part, below)
 
 
 def _line(problem: ErrorDetails, document: Document, known: Known) -> str:

@@ -94,6 +94,17 @@ def bare_rule(value: object) -> object:
     return {"rule": "pareto"} | value if isinstance(value, dict) else value
 
 
+def read_epochs(value: object) -> object:
+    """A limit on epochs, or one a source; said in one message, where pydantic would say one a possible type."""
+    limits = value if isinstance(value, dict) else {"": value}
+    for name, limit in limits.items():
+        number = isinstance(limit, int | float) and not isinstance(limit, bool) and 0 < limit < float("inf")
+        if not number and value is not None:
+            given = "nothing" if limit is None else repr(limit)
+            raise refusal(f"{given} given; allowed: a number above 0, or {{source: number}}", str(name))
+    return value
+
+
 def _spark_value(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
@@ -167,6 +178,14 @@ def _language_key(code: str) -> str:
 
 Size = Annotated[int, Field(gt=0, lt=2**63), BeforeValidator(read_size, json_schema_input_type=int | str)]
 Count = Annotated[int, Field(gt=0, lt=2**63), BeforeValidator(read_count, json_schema_input_type=int | str)]
+CountOrNone = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(read_count, json_schema_input_type=int | str)]
+Epochs = Annotated[
+    float | dict[str, float] | None,
+    BeforeValidator(
+        read_epochs,
+        json_schema_input_type=Annotated[float, Field(gt=0)] | dict[str, Annotated[float, Field(gt=0)]] | None,
+    ),
+]
 InputPath = Annotated[str, BeforeValidator(lambda v, info: resolve_path(v, info) if isinstance(v, str) else v)]
 InputPaths = Annotated[
     tuple[InputPath, ...], Field(min_length=1), BeforeValidator(as_tuple, json_schema_input_type=str | list[str])

@@ -20,7 +20,12 @@ class SourceShare:
 
 
 def dataset_card(
-    title: str, languages: Sequence[str], tokenizer: str, sources: Sequence[SourceShare], shards: Sequence[ShardInfo]
+    title: str,
+    languages: Sequence[str],
+    tokenizer: str,
+    sources: Sequence[SourceShare],
+    shards: Sequence[ShardInfo],
+    validation: Sequence[ShardInfo] = (),
 ) -> str:
     """Header, table of sources and how to load, as Markdown. `license: other` stands until a person knows better.
 
@@ -42,6 +47,11 @@ def dataset_card(
     True
     """
     total = sum(share.tokens for share in sources)
+    suffix = shards[0].name.partition(".")[2]  # parquet, jsonl.zst
+    held_out = f"""
+`validation/` holds {sum(shard.tokens for shard in validation):,} tokens in {sum(shard.rows for shard in validation):,} rows
+that are in no shard of the training split; equal texts, and whole clusters of duplicates, are on one side.
+"""
     header = [
         f"pretty_name: {_quoted(title)}",
         "license: other",  # each source has its own
@@ -51,8 +61,10 @@ def dataset_card(
         "  - config_name: default",
         "    data_files:",
         "      - split: train",
-        '        path: "shard-*.parquet"',
+        f'        path: "shard-*.{suffix}"',
     ]
+    if validation:
+        header += ["      - split: validation", f'        path: "validation/shard-*.{suffix}"']
     table = [
         "| source | weight asked | weight | tokens | rows | documents | epochs |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -72,11 +84,11 @@ def dataset_card(
 A row is one copy of a document: `copy` counts from 0, `(id, copy)` is unique, and `copy = 0` gives each document once.
 Rows stand in one seeded random order over all shards, so reading them in order mixes the sources evenly.
 `manifest.json` has rows, tokens, bytes and SHA-256 of each shard.
-
+{held_out if validation else ""}
 ```python
 from datasets import load_dataset
 
-corpus = load_dataset("parquet", data_files="shard-*.parquet", split="train")
+corpus = load_dataset("{"parquet" if suffix == "parquet" else "json"}", data_files="shard-*.{suffix}", split="train")
 ```
 """
     return "\n".join(["---", *header, "---", text])

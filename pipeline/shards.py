@@ -1,4 +1,4 @@
-"""The corpus on disk: Parquet shards in one global order, written whole or not at all.
+"""The corpus on disk: shards in one global order, as Parquet or as lines of JSON, written whole or not at all.
 
 Text, the heavy column, is shuffled once, straight to its shard. Each task writes a file of its own attempt under
 `_attempts/` and hands back one row: shard, file, rows, tokens, bytes, sha256. Spark takes the result of one attempt of
@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import fsspec
 import numpy as np
@@ -33,6 +33,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructField, StructType
+from zstandard import ZstdCompressor
 
 from pipeline.errors import OutputError
 from pipeline.schema import CORPUS, INT, LONG, STRING
@@ -41,6 +42,7 @@ MAX_ROW_GROUP_BYTES = (
     64_000_000  # before compression: what a reader, and this writer, holds in memory; one row may be more
 )
 _ROW_OVERHEAD = 128  # numbers, and four bytes of length a string
+ShardFormat = Literal["parquet", "jsonl.zst"]
 _ATTEMPTS = "_attempts"
 _REPEATED = ["source", "dump", "date", "language", "copy"]  # worth a dictionary
 _SCHEMA = to_arrow_schema(CORPUS)
@@ -65,8 +67,10 @@ class ShardInfo:
     sha256: str
 
 
-def write_shards(rows: DataFrame, folder: str | Path, n_shards: int) -> list[ShardInfo]:
-    """Write `rows` into `folder` as shard-00000-of-<n>.parquet … with manifest.json; a failure leaves neither.
+def write_shards(
+    rows: DataFrame, folder: str | Path, n_shards: int, file_format: ShardFormat = "parquet"
+) -> list[ShardInfo]:
+    """Write `rows` into `folder` as shard-00000-of-<n>.<format> … with manifest.json; a failure leaves neither.
 
     rows: the CORPUS columns, shard (int in [0, n_shards)) and order_key (long). A shard's rows stand in the order of
     (order_key, id, copy). `folder` may be new or empty, local or any URL of fsspec that workers can write.
@@ -76,11 +80,11 @@ def write_shards(rows: DataFrame, folder: str | Path, n_shards: int) -> list[Sha
     files, root = fsspec.core.url_to_fs(str(folder))
     if files.exists(root) and any(Path(name).name.startswith("shard-") for name in files.ls(root, detail=False)):
         raise OutputError(f"{folder}: holds shards already; remove them or give another folder")
-    names = [f"shard-{shard:05d}-of-{n_shards:05d}.parquet" for shard in range(n_shards)]
+    names = [f"shard-{shard:05d}-of-{n_shards:05d}.{file_format}" for shard in range(n_shards)]
     attempts = f"{root}/{_ATTEMPTS}"
     try:
         files.makedirs(attempts, exist_ok=True)
-        written = _write_attempts(rows, files, attempts, n_shards)
+        written = _write_attempts(rows, files, attempts, n_shards, file_format)
         infos = []
         for name, one in zip(names, written, strict=True):
             files.mv(f"{attempts}/{one['file']}", f"{root}/{name}")
@@ -99,17 +103,19 @@ def write_shards(rows: DataFrame, folder: str | Path, n_shards: int) -> list[Sha
     return infos
 
 
-def _write_attempts(rows: DataFrame, files: Any, attempts: str, n_shards: int) -> list[dict[str, Any]]:
+def _write_attempts(
+    rows: DataFrame, files: Any, attempts: str, n_shards: int, file_format: ShardFormat
+) -> list[dict[str, Any]]:
     """The first phase: a file for each shard under `attempts`; their entries of _WRITTEN in the order of shards."""
     ordered = rows.repartitionById(n_shards, "shard").sortWithinPartitions("order_key", "id", "copy")
-    task = partial(_write_task, attempts=files.unstrip_protocol(attempts))
+    task = partial(_write_task, attempts=files.unstrip_protocol(attempts), file_format=file_format)
     results = ordered.select("shard", *CORPUS.names).mapInArrow(task, _WRITTEN).collect()
     written = {row.shard: row.asDict() for row in results}
     if len(written) < len(results) or not written.keys() <= set(range(n_shards)):
         raise ValueError(f"not shards from 0 to {n_shards - 1}, each once: {sorted(row.shard for row in results)}")
     for shard in set(range(n_shards)) - written.keys():
         # No row fell into it: an empty file keeps the names' count true.
-        written[shard] = _write_file(files, f"{attempts}/{shard:05d}-empty.parquet", iter(()))
+        written[shard] = _write_file(files, f"{attempts}/{shard:05d}-empty", iter(()), file_format)
     return [written[shard] for shard in range(n_shards)]
 
 
@@ -121,7 +127,9 @@ def _io_cause(error: BaseException) -> str:
     return said[-1] if isinstance(error, PySparkException) and said else ""
 
 
-def _write_task(batches: Iterator[pa.RecordBatch], *, attempts: str) -> Iterator[pa.RecordBatch]:
+def _write_task(
+    batches: Iterator[pa.RecordBatch], *, attempts: str, file_format: ShardFormat
+) -> Iterator[pa.RecordBatch]:
     """One partition, which is one shard, as one file; yields its row of _WRITTEN, or nothing for no rows."""
     first = next(batches, None)
     while first is not None and first.num_rows == 0:
@@ -130,8 +138,8 @@ def _write_task(batches: Iterator[pa.RecordBatch], *, attempts: str) -> Iterator
         return
     shard = first["shard"][0].as_py()
     files, root = fsspec.core.url_to_fs(attempts)
-    name = f"{shard:05d}-{TaskContext.get().taskAttemptId()}.parquet"  # type: ignore[union-attr]
-    written = _write_file(files, f"{root}/{name}", _chain(first, batches))
+    name = f"{shard:05d}-{TaskContext.get().taskAttemptId()}"  # type: ignore[union-attr]
+    written = _write_file(files, f"{root}/{name}", _chain(first, batches), file_format)
     yield pa.RecordBatch.from_pylist([{"shard": shard} | written], to_arrow_schema(_WRITTEN))
 
 
@@ -140,23 +148,42 @@ def _chain(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[
     yield from others
 
 
-def _write_file(files: Any, path: str, batches: Iterator[pa.RecordBatch]) -> dict[str, Any]:
-    """Batches of CORPUS columns as one Parquet file; its entry of _WRITTEN. An attempt that fails removes its file."""
+def _write_file(
+    files: Any, path: str, batches: Iterator[pa.RecordBatch], file_format: ShardFormat
+) -> dict[str, Any]:
+    """Batches of CORPUS columns as one file; its entry of _WRITTEN. An attempt that fails removes its file."""
+    write = _write_parquet if file_format == "parquet" else _write_lines
     n_rows = n_tokens = 0
     try:
         with files.open(path, "wb") as file:
             hashed = _Hashed(file)
-            with _writer(hashed) as writer:
-                for group in _row_groups(batches):
-                    writer.write_table(group, row_group_size=group.num_rows)
-                    n_rows += group.num_rows
-                    n_tokens += pc.sum(group["token_count"]).as_py() or 0
+            for group in write(hashed, _row_groups(batches)):
+                n_rows += group.num_rows
+                n_tokens += pc.sum(group["token_count"]).as_py() or 0
     except BaseException:
         with suppress(OSError):
             files.rm(path)
         raise
     name = path.rsplit("/", 1)[-1]
     return {"file": name, "rows": n_rows, "tokens": n_tokens, "bytes": hashed.size, "sha256": hashed.sha256.hexdigest()}
+
+
+def _write_parquet(sink: Any, groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Writes each table as a row group and hands it on."""
+    with _writer(sink) as writer:
+        for group in groups:
+            writer.write_table(group, row_group_size=group.num_rows)
+            yield group
+
+
+def _write_lines(sink: Any, groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Writes each table as JSON objects, one a line, and hands it on; one zstd frame a file, which knows its checksum."""
+    compressor = ZstdCompressor(level=3, write_checksum=True)
+    with compressor.stream_writer(sink, closefd=False) as stream:
+        for group in groups:
+            for row in group.to_pylist():
+                stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            yield group
 
 
 def _writer(sink: Any) -> pq.ParquetWriter:
@@ -168,6 +195,7 @@ def _writer(sink: Any) -> pq.ParquetWriter:
         use_dictionary=_REPEATED,
         write_statistics=[name for name in CORPUS.names if name not in ("text", "metadata")],
         write_page_index=True,
+        write_page_checksum=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""What several tests share: one Spark session, and the folder of real data."""
+"""What several tests share: one Spark session, the sample's run, and the folder of real data."""
 
 import os
 from collections.abc import Iterator
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.path import curated
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,19 +29,20 @@ def spark() -> Iterator["SparkSession"]:
 
 
 @pytest.fixture(scope="session")
-def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The config of the built-in sample, written."""
-    from pipeline import sample
+def sample_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in sample's config, its inputs beside it."""
+    from pipeline.sample import write_sample
 
-    return sample.write_sample(tmp_path_factory.mktemp("sample"))
+    return write_sample(tmp_path_factory.mktemp("sample"))
 
 
 @pytest.fixture(scope="session")
-def output(config: Path) -> Path:
-    """The run over the sample that others are compared with."""
-    folder = config.parent / "base"
-    printed = curated(config, f"output={folder}", "--master", "local[2]")
-    assert "index.html" in printed
+def sample_output(sample_config: Path) -> Path:
+    """What the sample's run leaves; to be read, or copied."""
+    from tests.path import curated
+
+    folder = sample_config.parent / "base"
+    assert "index.html" in curated(sample_config, f"output={folder}", "--master", "local[2]")
     return folder
 
 

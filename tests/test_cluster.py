@@ -75,11 +75,11 @@ def submit(master: str, package: Path, job: str, *arguments: object, cores: int 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
 
 
-def test_jobs_and_the_whole_run_on_a_cluster(master, package, config, output, tmp_path):
+def test_jobs_and_the_whole_run_on_a_cluster(master, package, sample_config, sample_output, tmp_path):
     whole, staged = tmp_path / "whole", tmp_path / "staged"
-    submit(master, package, "curate", config, f"output={whole}")
-    same(output, whole)
+    submit(master, package, "curate", sample_config, f"output={whole}")
+    same(sample_output, whole)
     for stage in STAGES:  # on one executor: every job pays for its start, and compiles its kernels, on each that it has
-        submit(master, package, stage, config, f"output={staged}", cores=1)
-    same(output, staged)
-    assert report(staged)["mixture"]["rows"] == report(output)["mixture"]["rows"]
+        submit(master, package, stage, sample_config, f"output={staged}", cores=1)
+    same(sample_output, staged)
+    assert report(staged)["mixture"]["rows"] == report(sample_output)["mixture"]["rows"]

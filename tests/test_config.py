@@ -67,6 +67,10 @@ def test_paths_are_relative_to_the_config(write, tmp_path: Path):
 
 
 def test_a_stored_config_is_read_back_equal(write):
+    curve = "mixture.by_quality.crawl=[{min_score: 0, epochs: 0}, {min_score: 0.5, epochs: 3}]"
+    config = load_config(write(GOOD), ["filters=none", curve, "language.keep=[en, no]", "mixture.max_epochs={books: 2}"])
+    assert Config.model_validate(json.loads(config.model_dump_json())) == config
+    assert [step.epochs for step in config.mixture.by_quality["crawl"]] == [0, 3]
     config = load_config(write(GOOD), ["filters=none", "quality=none", "language.keep=[en, no]", "dedup.scope=within"])
     assert (config.filters, config.quality) == (None, None)
     assert Config.model_validate(json.loads(config.model_dump_json())) == config
@@ -163,6 +167,22 @@ WRONG_VALUES = {
     "mixture.weights={crawl: 0, books: 0}": "mixture.weights: the weights add up to 0; at least one must be above 0",
     "mixture.weights={crawl: .inf}": "mixture.weights.crawl: Infinity given; allowed: a finite number",
     "mixture.weights={web: 1}": "mixture.weights.web: 'web' is no source; allowed: crawl, books",
+    "mixture={token_budget: 1, strategy: unimax}": "mixture.max_epochs: is missing; strategy unimax needs it, as 4",
+    "mixture={token_budget: 1, strategy: unimax, weights: {crawl: 1}}": "mixture.weights: strategy unimax makes its own",
+    "mixture={token_budget: 1, strategy: temperature}": "mixture.temperature: is missing; a number of at least 1",
+    "mixture.temperature=2": "mixture.temperature: belongs to strategy temperature",
+    "mixture.temperature=0.5": "mixture.temperature: 0.5 given; allowed: greater than or equal to 1",
+    "mixture.max_epochs=0": "mixture.max_epochs: 0 given; allowed: a number above 0, or {source: number}",
+    "mixture.max_epochs={web: 2}": "mixture.max_epochs.web: 'web' is no source; allowed: crawl, books",
+    "mixture.max_epochs.crawl=x": "mixture.max_epochs.crawl: 'x' given; allowed: a number above 0",
+    "mixture.by_quality.crawl=[{min_score: 0.1, epochs: 1}]": "mixture.by_quality.crawl: the first step must begin at",
+    "mixture.by_quality.crawl=[{min_score: 0, epochs: 2}, {min_score: 1, epochs: 1}]": "mixture.by_quality.crawl: min_",
+    "mixture.by_quality.crawl=[{min_score: 0, epochs: 0}]": "mixture.by_quality.crawl: the last step's epochs must be",
+    "mixture.by_quality.web=[{min_score: 0, epochs: 1}]": "mixture.by_quality.web: 'web' is no source",
+    "mixture.by_quality.crawl=[{score: 0}]": "mixture.by_quality.crawl.0.min_score: is missing; The step holds from",
+    "mixture.validation=10k": 'mixture.validation: "10k" given; allowed: a mapping with token_budget',
+    "mixture.validation.token_budget=-3": "mixture.validation.token_budget: -3 given; allowed: greater than or equal to 0",
+    "mixture.format=csv": 'mixture.format: "csv" given; allowed: parquet or jsonl.zst',
     "mixture.tokenizer=cl100k": 'mixture.tokenizer: "cl100k" given; allowed: gpt2',
     "extract.max_record_bytes=10XB": "extract.max_record_bytes: '10XB' given; allowed: bytes, as 512, 10MB",
     "extract.engine=trafilatura": 'extract.engine: "trafilatura" given, which is planned, not built yet; allowed: blocks',

@@ -1,6 +1,7 @@
 """The whole path over the built-in sample, as a user runs it: what it leaves, and that it leaves the same everywhere."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,12 +10,24 @@ from collections import Counter
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from pipeline import sample
 from tests.path import REPOSITORY, corpus, curated, manifest, report, rows, table, taojin
 
 TABLES = ("documents", "rejected", "annotations", "signatures", "duplicates", "contamination", "edits", "verdicts")
+
+
+@pytest.fixture
+def config(sample_config: Path) -> Path:
+    return sample_config
+
+
+@pytest.fixture
+def output(sample_output: Path) -> Path:
+    """The run that the others are compared with."""
+    return sample_output
 
 
 def same(one: Path, other: Path) -> None:
@@ -115,17 +128,85 @@ def test_a_second_run_does_nothing(config, output):
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*.parquet")} == before
 
 
-def test_a_changed_limit_redoes_only_what_depends_on_it(config, output, tmp_path):
-    import shutil
+MIXTURE = """{token_budget: 40k, strategy: unimax, max_epochs: {books: 1.2, common_crawl: 6}, shard_size: 20KB,
+    format: jsonl.zst, validation: {token_budget: 4k},
+    by_quality: {common_crawl: [{min_score: 0, epochs: 1}, {min_score: 0.5, epochs: 3}]}}"""
 
-    copy = tmp_path / "copy"
-    shutil.copytree(output, copy)
-    printed = curated(config, f"output={copy}", "filters.limits.word_count.min=60")
+
+@pytest.fixture(scope="module")
+def changed(sample_config, sample_output, tmp_path_factory) -> tuple[Path, str]:
+    """The same with a changed limit and another mixture: the folder, and what was printed."""
+    copy = tmp_path_factory.mktemp("changed") / "copy"
+    shutil.copytree(sample_output, copy)
+    return copy, curated(sample_config, f"output={copy}", "filters.limits.word_count.min=60", f"mixture={MIXTURE}")
+
+
+def test_a_changed_limit_redoes_only_what_depends_on_it(output, changed):
+    copy, printed = changed
     assert [line.split()[0] for line in printed.splitlines() if "done before" in line] == [
         "ingest", "train_quality", "annotate",
     ]  # fmt: skip
     assert manifest(copy)["stages"]["annotate"] == manifest(output)["stages"]["annotate"]
     assert len(rows(copy, "annotations")) == len(rows(output, "annotations"))
+
+
+def test_the_other_mixture_holds_out_and_repeats_what_is_good(changed):
+    copy, _ = changed
+
+    def lines(folder: Path) -> list[dict[str, object]]:
+        return [row for one in sorted(folder.glob("shard-*")) for row in pd.read_json(one, lines=True).to_dict("records")]
+
+    verdicts = {row["id"]: row for row in rows(copy, "verdicts")}
+    train, held = lines(copy / "corpus"), lines(copy / "corpus" / "validation")
+    assert Counter(row["id"] for row in train) == {k: row["copies"] for k, row in verdicts.items() if row["copies"]}
+    assert held and not {row["text"] for row in held} & {row["text"] for row in train}
+    assert all(verdicts[row["id"]]["kept"] and not verdicts[row["id"]]["copies"] for row in held)
+    counts = report(copy)["mixture"]
+    for row in counts["validation"]["rows"]:
+        assert row["tokens"] == sum(one["token_count"] for one in held if one["source"] == row["source"])
+    documents = Counter(row["source"] for row in verdicts.values() if row["kept"])
+    for row in counts["rows"]:
+        assert row["documents"] + sum(one["source"] == row["source"] for one in held) == documents[row["source"]]
+    books, crawl = ({row["source"]: row for row in counts["rows"]}[name] for name in ("books", "common_crawl"))
+    assert books["epochs"] <= 1.2 + 0.5  # and half of its largest document
+    low, high, unscored = crawl["buckets"]
+    assert (low["min_score"], high["min_score"], unscored["documents"]) == (0, 0.5, 0)
+    assert sum(one["quota_tokens"] for one in crawl["buckets"]) == crawl["quota_tokens"]
+    assert high["realised_tokens"] / high["tokens"] > 2 * low["realised_tokens"] / low["tokens"]
+
+
+def test_verify_names_what_is_damaged(output, tmp_path):
+    whole = taojin("verify", output)
+    assert (whole.returncode, whole.stderr) == (0, "")
+    assert "all as they were written" in whole.stdout
+    copy = tmp_path / "copy"
+    shutil.copytree(output, copy)
+    (shard,) = (copy / "corpus").glob("*.parquet")
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    lost = next((copy / "verdicts").glob("*.parquet"))
+    lost.unlink()
+    done = taojin("verify", copy)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"taojin: verdicts/{lost.name}: is missing",
+        f"taojin: corpus/{shard.name}: its SHA-256 is not the one it was written with; a byte has changed",
+        f"taojin: {copy}: 2 files are damaged or missing",
+    ]
+
+
+def test_the_report_shows_documents_of_every_source_and_what_each_stage_moved(output):
+    counts = report(output)
+    kept = {row["source"] for row in counts["mixture"]["rows"] if row["documents"]}
+    assert {sample["source"] for sample in counts["samples"]["kept"]} == kept
+    decided = {(row["drop_reason"], row["source"]) for row in rows(output, "verdicts") if row["drop_reason"]}
+    shown = {(key, one["source"]) for key, samples in counts["samples"].items() for one in samples if key != "kept"}
+    assert shown == decided
+    stages = {row["stage"]: row for row in counts["stages"]}
+    on_disk = sum(path.stat().st_size for path in (output / "corpus").iterdir())
+    assert on_disk < stages["mix"]["bytes_written"] < on_disk + 50_000  # and verdicts/
+    assert all(row["bytes_shuffled"] > 0 for name, row in stages.items() if name not in ("ingest", "annotate"))
 
 
 def test_the_same_on_one_core_with_other_partitions(config, output, tmp_path):

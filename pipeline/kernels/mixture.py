@@ -4,12 +4,32 @@ Everything is exact: weights are read as the decimals that a person wrote (0.6 i
 whole numbers. Rounding to a printed figure is the report's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Context, Decimal
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
+
+Weights = Mapping[str, float | Fraction]
+Caps = float | Mapping[str, float] | None  # epochs at most: of every source, of those named, or no limit
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Documents of a source whose quality scores are alike; of a plan, also what is drawn of them."""
+
+    min_score: float | None  # the bucket reaches up to the next one's; None: the documents without a score
+    factor: float  # how often they are wished for, beside the other buckets of the source
+    tokens: int
+    documents: int
+    quota: int = 0  # the buckets' quotas sum to the source's reachable quota
+
+    @property
+    def epochs(self) -> Fraction:
+        """Quota / tokens; 0 for an empty bucket."""
+        return Fraction(self.quota, self.tokens) if self.tokens else Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +47,23 @@ class SourcePlan:
     epochs_asked: Fraction  # asked weight x token budget / tokens; 0 for a source without tokens
     epochs: Fraction  # reachable quota / tokens; 0 for a source without tokens
     note: str  # empty, or in words and numbers why the wish cannot be met
+    buckets: tuple[Bucket, ...] = ()  # with their quotas, if the source is drawn by quality
 
 
 def plan(
-    weights: Mapping[str, float] | None,
+    weights: Weights | None,
     token_budget: int,
     tokens: Mapping[str, int],
     documents: Mapping[str, int],
-    max_epochs: float | None,
+    max_epochs: Caps,
+    buckets: Mapping[str, Sequence[Bucket]] | None = None,
 ) -> tuple[SourcePlan, ...]:
     """How many tokens to draw from each source, in the order of `tokens`, then of sources only named in `weights`.
 
-    `weights` None: in proportion to tokens. A source that `weights` does not name has weight 0. What one source cannot
-    give is not asked of the others: the corpus is then smaller than the budget, and the notes say so.
+    `weights` None: in proportion to tokens; `temperature_weights` and `unimax_weights` are other ways to them. A source
+    that `weights` does not name has weight 0. What one source cannot give is not asked of the others: the corpus is then
+    smaller than the budget, and the notes say so. `buckets`: the sources that are drawn by quality (`bucket_quotas`),
+    all their documents; the epoch limit then holds for each bucket.
 
     ValueError: a weight that is negative or not finite, weights that sum to 0, a budget or an epoch limit below 0.
 
@@ -58,8 +82,13 @@ def plan(
         asked = [_exact(weights.get(source, 0)) for source in sources]
     normalised = [weight / (sum(asked) or 1) for weight in asked]
     quotas = _apportion(normalised, token_budget)
-    limit = None if max_epochs is None else _exact(max_epochs)
-    reachable = [_reachable(quota, count, limit) for quota, count in zip(quotas, held, strict=True)]
+    limits = [_limit(max_epochs, source) for source in sources]
+    parts = [(buckets or {}).get(source, ()) for source in sources]
+    rooms = [
+        _room([one.tokens for one in part if one.factor > 0] if part else [count], limit)
+        for part, count, limit in zip(parts, held, limits, strict=True)
+    ]
+    reachable = [quota if room is None else min(quota, room) for quota, room in zip(quotas, rooms, strict=True)]
     total = max(sum(reachable), 1)
     plans = (
         SourcePlan(
@@ -74,25 +103,110 @@ def plan(
             epochs_asked=asked[i] * token_budget / held[i] if held[i] else Fraction(0),
             epochs=Fraction(reachable[i], held[i]) if held[i] else Fraction(0),
             note="",
+            buckets=tuple(
+                replace(bucket, quota=quota)
+                for bucket, quota in zip(parts[i], bucket_quotas(parts[i], reachable[i], limits[i]), strict=True)
+            ),
         )
         for i, source in enumerate(sources)
     )
-    return tuple(replace(one, note=_note(one, limit)) for one in plans)
+    return tuple(replace(one, note=_note(one, limit)) for one, limit in zip(plans, limits, strict=True))
 
 
-def _check(weights: Mapping[str, float] | None, token_budget: int, max_epochs: float | None) -> None:
+def temperature_weights(tokens: Mapping[str, int], temperature: float) -> dict[str, Fraction]:
+    """Weights in proportion to tokens ** (1 / temperature), to 30 digits; they sum to 1, or to 0 without tokens.
+
+    1 is in proportion to tokens; the higher, the nearer to equal weights (T5's temperature-scaled mixing, Raffel et al.
+    2020, section 3.5.2, without its limit on a source's size).
+
+    ValueError: a temperature below 1.
+
+    >>> {source: str(weight) for source, weight in temperature_weights({"web": 900, "wiki": 100, "no": 0}, 2).items()}
+    {'web': '3/4', 'wiki': '1/4', 'no': '0'}
+    """
+    if not (np.isfinite(temperature) and temperature >= 1):
+        raise ValueError(f"mixture.temperature: {temperature} was given, a number of at least 1 is allowed")
+    # More digits than are kept, so that a root which is rational comes out exact: 27 ** (1/3) is 3.
+    exact, kept = Context(prec=60), Context(prec=30)
+    power = exact.divide(Decimal(1), Decimal(repr(temperature)))
+    roots = {
+        source: Fraction(kept.plus(exact.power(Decimal(n), power))) if n else Fraction(0) for source, n in tokens.items()
+    }
+    total = sum(roots.values()) or Fraction(1)
+    return {source: root / total for source, root in roots.items()}
+
+
+def unimax_weights(tokens: Mapping[str, int], token_budget: int, max_epochs: Caps) -> dict[str, Fraction]:
+    """UniMax (Chung et al. 2023, algorithm 1): the budget in equal shares, but no source beyond its epochs.
+
+    What a source cannot take goes to the others in equal shares. The weights sum to 1, or to less where all sources
+    together cannot give the budget.
+
+    ValueError: a budget that is not above 0, an epoch limit below 0.
+
+    >>> weights = unimax_weights({"web": 1000, "news": 300, "wiki": 10}, 600, max_epochs=4)
+    >>> {source: str(weight * 600) for source, weight in weights.items()}
+    {'web': '280', 'news': '280', 'wiki': '40'}
+    """
+    _check(None, token_budget, max_epochs)
+    if token_budget == 0:
+        raise ValueError("mixture.token_budget: 0 was given, a number above 0 is allowed")
+    rooms = {source: _room([n], _limit(max_epochs, source)) for source, n in tokens.items()}
+    smallest_first = sorted(tokens, key=lambda source: (rooms[source] is None, rooms[source] or 0, source))
+    left, given = Fraction(token_budget), {}
+    for k, source in enumerate(smallest_first):
+        share, room = left / (len(smallest_first) - k), rooms[source]
+        given[source] = share if room is None else min(share, Fraction(room))
+        left -= given[source]
+    return {source: given[source] / token_budget for source in tokens}
+
+
+def bucket_quotas(buckets: Sequence[Bucket], quota: int, max_epochs: Fraction | None) -> list[int]:
+    """Tokens to draw of each bucket, which sum to `quota`: epochs in proportion to the factors, none beyond the limit.
+
+    What a bucket at its limit leaves goes to the others in proportion to their factors, so that of two buckets the one
+    of the higher factor is never seen less often, but for the rounding to whole tokens. It is the upsampling of good
+    documents that Dolma 3 does by hand. `quota`: at most what the buckets can give.
+
+    >>> web = [Bucket(0.0, 0, 600, 9), Bucket(0.5, 1, 300, 6), Bucket(0.9, 4, 100, 2)]
+    >>> bucket_quotas(web, 350, None), bucket_quotas(web, 350, Fraction(3, 2))
+    ([0, 150, 200], [0, 200, 150])
+    """
+    exact = [Fraction(0)] * len(buckets)
+    open_ = [i for i, one in enumerate(buckets) if one.factor > 0 and one.tokens]
+    left = Fraction(quota)
+    while open_:
+        wished = {i: _exact(buckets[i].factor) * buckets[i].tokens for i in open_}
+        scale = left / sum(wished.values())
+        rooms = {i: _room([buckets[i].tokens], max_epochs) for i in open_}
+        full = {i: room for i, room in rooms.items() if room is not None and wished[i] * scale > room}
+        for i in open_:
+            exact[i] = Fraction(full.get(i, wished[i] * scale))
+        left -= sum(full.values())
+        open_ = [i for i in open_ if i not in full] if full else []
+    return _apportion([share / (quota or 1) for share in exact], quota)
+
+
+def _check(weights: Weights | None, token_budget: int, max_epochs: Caps) -> None:
     for source, weight in (weights or {}).items():
-        if not (np.isfinite(weight) and weight >= 0):
+        if not (np.isfinite(float(weight)) and weight >= 0):
             raise ValueError(f"mixture.weights.{source}: {weight} was given, a number of at least 0 is allowed")
     if weights is not None and not any(weights.values()):
         raise ValueError("mixture.weights: they sum to 0; give one source a weight above 0")
     if token_budget < 0:
         raise ValueError(f"mixture.token_budget: {token_budget} was given, a number of at least 0 is allowed")
-    if max_epochs is not None and not (np.isfinite(max_epochs) and max_epochs >= 0):
-        raise ValueError(f"mixture.max_epochs: {max_epochs} was given, null or a number of at least 0 is allowed")
+    for limit in max_epochs.values() if isinstance(max_epochs, Mapping) else (max_epochs,):
+        if limit is not None and not (np.isfinite(limit) and limit >= 0):
+            raise ValueError(f"mixture.max_epochs: {limit} was given, null or a number of at least 0 is allowed")
 
 
-def _exact(number: float) -> Fraction:
+def _limit(max_epochs: Caps, source: str) -> Fraction | None:
+    """The epoch limit of a source, if it has one."""
+    limit = max_epochs.get(source) if isinstance(max_epochs, Mapping) else max_epochs
+    return None if limit is None else _exact(limit)
+
+
+def _exact(number: float | Fraction) -> Fraction:
     """The decimal that a person wrote, not the binary number nearest to it.
 
     >>> _exact(0.6) == Fraction(3, 5) != Fraction(0.6)
@@ -118,10 +232,11 @@ def _apportion(shares: list[Fraction], total: int) -> list[int]:
     return whole
 
 
-def _reachable(quota: int, tokens: int, max_epochs: Fraction | None) -> int:
-    if tokens == 0:
+def _room(tokens: Sequence[int], max_epochs: Fraction | None) -> int | None:
+    """How many tokens can be drawn of parts that hold so many; None: any number."""
+    if not any(tokens):
         return 0
-    return quota if max_epochs is None else min(quota, int(max_epochs * tokens))
+    return None if max_epochs is None else sum(int(max_epochs * n) for n in tokens)
 
 
 def _note(one: SourcePlan, max_epochs: Fraction | None) -> str:
@@ -129,11 +244,13 @@ def _note(one: SourcePlan, max_epochs: Fraction | None) -> str:
         return ""
     weight = f"weight {_percent(one.reachable_weight)} instead of {_percent(one.normalised_weight)}"
     asked = f"of the {_short(one.quota)} asked"
-    if one.tokens == 0:
-        return f"{one.source} holds no tokens: 0 {asked}, {weight}"
+    tokens = sum(bucket.tokens for bucket in one.buckets if bucket.factor > 0) if one.buckets else one.tokens
+    wanted = " of a quality that is wanted" if tokens < one.tokens else ""
+    if tokens == 0:
+        return f"{one.source} holds no tokens{wanted}: 0 {asked}, {weight}"
     epochs = f"{float(max_epochs or 0):g} epoch{'' if max_epochs == 1 else 's'}"
     made = f"at most {epochs} make {_short(one.reachable_quota)} {asked}"
-    return f"{one.source} holds {_short(one.tokens)} tokens: {made}, {weight}"
+    return f"{one.source} holds {_short(tokens)} tokens{wanted}: {made}, {weight}"
 
 
 def _short(number: int) -> str:

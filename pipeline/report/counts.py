@@ -46,10 +46,25 @@ class FunnelRow:
 
 
 @dataclass(frozen=True)
+class QualityBucket:
+    """Documents of a source from `min_score` up to the next bucket's; None: those without a score.
+
+    factor: how often they are wished for beside the other buckets; the rest as in MixtureRow.
+    """
+
+    min_score: float | None
+    factor: float
+    documents: int
+    tokens: int
+    quota_tokens: int
+    realised_tokens: int
+
+
+@dataclass(frozen=True)
 class MixtureRow:
     """One source in the mixture, as a row of table 2.2.
 
-    documents, tokens    kept, before the draw
+    documents, tokens    kept, before the draw, without what is held out for validation
     quota_tokens         normalised weight x token budget
     realised_tokens      written, copies included; likewise written_documents
     reachable_weight     the weight nearest to the wish that documents and caps on epochs allow
@@ -68,6 +83,7 @@ class MixtureRow:
     epochs_asked: float | None = None
     epochs: float | None = None
     note: str = ""
+    buckets: tuple[QualityBucket, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,26 @@ class Shards:
 
 
 @dataclass(frozen=True)
+class HeldOutRow:
+    """What of a source is held out for validation; `quota_tokens` as in MixtureRow."""
+
+    source: str
+    quota_tokens: int
+    documents: int
+    tokens: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The validation split, in corpus/validation/."""
+
+    token_budget: int
+    rows: tuple[HeldOutRow, ...]
+    shards: Shards
+
+
+@dataclass(frozen=True)
 class Mixture:
     """Table 2.2 of this corpus."""
 
@@ -89,6 +125,8 @@ class Mixture:
     tokenizer: str
     rows: tuple[MixtureRow, ...] = ()
     shards: Shards | None = None
+    strategy: str = "weights"
+    validation: HeldOut | None = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +236,7 @@ class Sample:
     id: str
     url: str
     excerpt: str
+    source: str = ""
 
 
 @dataclass(frozen=True)

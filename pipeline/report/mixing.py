@@ -1,7 +1,7 @@
 """Table 2.2 for this corpus, the paper's figures beside ours where the sources have the paper's names."""
 
 from pipeline.report import numerals
-from pipeline.report.counts import Mixture, MixtureRow
+from pipeline.report.counts import HeldOut, Mixture, MixtureRow
 from pipeline.report.paper import paper_row
 from pipeline.report.tables import NONE, Cell, Column, Section, Table, amount, named, number, part, prose, times
 from pipeline.report.untrusted import name
@@ -27,14 +27,20 @@ def mixture_section(mixture: Mixture | None) -> Section:
     heading = "Table 2.2 for this corpus"
     if mixture is None or not mixture.rows:
         return Section("mixture", heading, nothing="No mixture was drawn: the run ended before the stage mix.")
-    return Section("mixture", heading, _lead(mixture), (mixture_table(mixture), _draw_table(mixture)))
+    tables = [mixture_table(mixture), _draw_table(mixture)]
+    if any(row.buckets for row in mixture.rows):
+        tables.append(_buckets_table(mixture))
+    if mixture.validation:
+        tables.append(_held_out_table(mixture.validation))
+    return Section("mixture", heading, _lead(mixture), tuple(tables))
 
 
 def _lead(mixture: Mixture) -> tuple[str, ...]:
     budget, tokenizer = mixture.token_budget, name(mixture.tokenizer)
     lead = [
         f"Asked for: {numerals.short(budget)} tokens ({numerals.exact(budget)}, {tokenizer}). "
-        "Epochs: how often a token of the source is seen in that many."
+        "Epochs: how often a token of the source is seen in that many. "
+        f"Strategy: {name(mixture.strategy)}."
     ]
     if shards := mixture.shards:
         lead.append(
@@ -125,4 +131,59 @@ def _draw_row(row: MixtureRow) -> tuple[Cell, ...]:
         times(row.epochs),
         part(row.reachable_weight),
         prose(row.note),
+    )
+
+
+def _buckets_table(mixture: Mixture) -> Table:
+    """How often the documents of each step of quality are seen, where a source is drawn by quality."""
+    rows = [
+        (
+            named(row.source),
+            Cell("unscored") if bucket.min_score is None else Cell(f"{bucket.min_score:g}"),
+            number(bucket.documents),
+            amount(bucket.tokens),
+            Cell(f"{bucket.factor:g}"),
+            amount(bucket.quota_tokens),
+            amount(bucket.realised_tokens),
+            times(numerals.share(bucket.realised_tokens, bucket.tokens)),
+        )
+        for row in mixture.rows
+        for bucket in row.buckets
+    ]
+    return Table(
+        "Seen by quality",
+        (
+            Column("source", "name"),
+            Column("from score", "name"),
+            Column("documents", group="kept"),
+            Column("tokens", group="kept"),
+            Column("wished", group="epochs", alone="epochs wished"),
+            Column("quota", group="tokens drawn", alone="tokens: quota"),
+            Column("written", group="tokens drawn"),
+            Column("epochs", group="seen"),
+        ),
+        tuple(rows),
+        note="Epochs wished are beside each other: together they come to the source's weight.",
+    )
+
+
+def _held_out_table(validation: HeldOut) -> Table:
+    """The validation split, source by source."""
+    rows = [
+        (named(row.source), amount(row.quota_tokens), amount(row.tokens), number(row.documents), prose(row.note))
+        for row in validation.rows
+    ]
+    shards = validation.shards
+    return Table(
+        "Held out for validation",
+        (
+            Column("source", "name"),
+            Column("quota", group="tokens", alone="tokens: quota"),
+            Column("held out", group="tokens"),
+            Column("documents"),
+            Column("note", "prose"),
+        ),
+        tuple(rows),
+        note=f"In corpus/validation: {numerals.exact(shards.tokens)} tokens in {numerals.exact(shards.rows)} rows, "
+        f"{numerals.byte_size(shards.bytes)}. Equal texts, and whole clusters, are on one side.",
     )

@@ -5,6 +5,6 @@ of taojin, and the fingerprint of the stage before it. A stage that is published
 changed one takes those after it along.
 """
 
-from pipeline.run.engine import report, run
+from pipeline.run.engine import report, run, verify
 
-__all__ = ["report", "run"]
+__all__ = ["report", "run", "verify"]

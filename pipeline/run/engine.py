@@ -11,7 +11,7 @@ from pipeline.errors import ConfigError, OutputError
 from pipeline.progress import say_kept, stage_progress
 from pipeline.run.fingerprint import Inputs, fingerprints, resolve_inputs, versions
 from pipeline.run.limits import limits_by_language
-from pipeline.run.output import Json, Output
+from pipeline.run.output import TABLES, Json, Output
 from pipeline.schema import STAGES
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def _run_stages(
 def _run_stage(
     stage: str, config: Config, inputs: Inputs, output: Output, spark: "SparkSession", fingerprint: str
 ) -> None:
+    from pipeline.run.metrics import shuffled_between, shuffled_by_stage
+    from pipeline.run.sealing import seal
     from pipeline.run.work import Work
 
     said: list[str] = []
@@ -80,11 +82,14 @@ def _run_stage(
             said.append(text)
             say(text)
 
-        started = time.monotonic()
+        started, before = time.monotonic(), shuffled_by_stage(spark)
         counts = _step(stage)(Work(stage, config, output, spark, inputs, speak))
+        shuffled = shuffled_between(before, shuffled_by_stage(spark))
         entry: Json = {
             "fingerprint": fingerprint,
             "seconds": round(time.monotonic() - started, 2),
+            "bytes_written": seal(output.staging(stage), TABLES[stage]),
+            "bytes_shuffled": shuffled,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "said": said[-1] if said else "",
             "counts": counts,
@@ -107,6 +112,17 @@ def _step(stage: str) -> "Callable[[Work], Json]":
         "report": reporting.report,
     }
     return steps[stage]
+
+
+def verify(output: str) -> str:
+    """Re-reads what a run published against its lists; what was read, in words. Raises OutputError that names the damage."""
+    from pipeline.run.sealing import verify as find_damage
+
+    damaged, n_files, n_bytes = find_damage(Output(output))
+    if damaged:
+        n = len(damaged)
+        raise OutputError("\n".join([*damaged, f"{output}: {n:,} file{'s are' if n > 1 else ' is'} damaged or missing"]))
+    return f"{output}: {n_files:,} files, {n_bytes:,} bytes, all as they were written"
 
 
 def report(output: str) -> None:

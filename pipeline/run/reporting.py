@@ -23,10 +23,9 @@ from pipeline.stages import ingest, verdict
 
 SAMPLES = 5  # documents shown a drop reason
 SAMPLES_KEPT = 20
-SAMPLE_PARTS = 8  # documents files that samples come from: a page of examples is no reason to read a crawl again
 EXCERPT = 400  # code points
 LARGEST = 10  # clusters shown
-_EXCERPTS = table({"id": STRING, "key": STRING}, {"url": STRING, "excerpt": STRING, "size": LONG})
+_EXCERPTS = table({"id": STRING, "key": STRING}, {"source": STRING, "url": STRING, "excerpt": STRING, "size": LONG})
 
 
 def report(work: Work) -> Json:
@@ -51,7 +50,10 @@ def report(work: Work) -> Json:
         ignored_ngrams=tuple(c.IgnoredNgram(**row) for row in given["decontaminate"]["ignored"]),
         cut_documents=given["decontaminate"]["edited"],
         dropped_documents=_total(given["decontaminate"]["dropped"].get("decontaminate", {})),
-        stages=tuple(c.StageTime(name, stages[name]["seconds"]) for name in STAGES if name in stages),
+        stages=tuple(
+            c.StageTime(name, entry["seconds"], False, entry.get("bytes_written"), entry.get("bytes_shuffled"))
+            for name, entry in ((name, stages[name]) for name in STAGES if name in stages)
+        ),
         warnings=_warnings(work, given),
         samples=_samples(work),
         rejection_reasons=REASONS | ingest.REASONS,
@@ -87,8 +89,15 @@ def _sources(work: Work, given: Json) -> tuple[c.SourceCounts, ...]:
 
 def _mixture(work: Work, given: Json) -> c.Mixture:
     mixture = work.config.mixture
-    rows = tuple(c.MixtureRow(**row) for row in given["rows"])
-    return c.Mixture(mixture.token_budget, mixture.tokenizer, rows, c.Shards(**given["shards"]))
+    rows = tuple(
+        c.MixtureRow(**row | {"buckets": tuple(c.QualityBucket(**one) for one in row["buckets"])}) for row in given["rows"]
+    )
+    held = given["validation"]
+    validation = held and c.HeldOut(
+        held["token_budget"], tuple(c.HeldOutRow(**row) for row in held["rows"]), c.Shards(**held["shards"])
+    )
+    shards = c.Shards(**given["shards"])
+    return c.Mixture(mixture.token_budget, mixture.tokenizer, rows, shards, mixture.strategy, validation)
 
 
 def _languages(work: Work) -> tuple[c.LanguageCounts, ...]:
@@ -151,8 +160,8 @@ def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
         .orderBy(F.desc("size"), "cluster_id")
         .limit(LARGEST)
     )
-    places = largest.join(work.read("verdicts").select("id", "part"), "id")
-    shown = _excerpts(work, places.select("id", "part", F.col("cluster_id").alias("key"), "size"))
+    places = largest.join(work.read("verdicts").select("id", "part", "source"), "id")
+    shown = _excerpts(work, places.select("id", "part", "source", F.col("cluster_id").alias("key"), "size"))
     return c.DuplicateCounts(
         clusters=rows.select("cluster_id").distinct().count(),
         removed_exact=kinds.get("exact", 0),
@@ -168,19 +177,32 @@ def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
 
 
 def _samples(work: Work) -> dict[str, tuple[c.Sample, ...]]:
-    """A few documents of each drop reason, and of the kept, drawn by the hash of their ids."""
-    decided = work.read("verdicts").select("id", "part", F.coalesce("drop_reason", F.lit("kept")).alias("key"))
+    """A few documents of each drop reason, and of the kept, drawn by hashes, from every source that has any."""
+    reason = F.coalesce("drop_reason", F.lit("kept")).alias("key")
+    decided = work.read("verdicts").select("id", "part", "source", reason)
     unit = column_from(partial(_draw, seed=work.config.seed), DOUBLE)
-    few_parts = decided.select("part").distinct().orderBy(F.xxhash64("part")).limit(SAMPLE_PARTS)
-    parts = [row["part"] for row in few_parts.collect()]
-    drawn = decided.where(F.col("part").isin(parts)).withColumn("unit", unit("id"))
-    place = F.row_number().over(Window.partitionBy("key").orderBy("unit", "id"))
+    rows = decided.join(_few_parts(decided), ["key", "source", "part"]).withColumn("unit", unit("id"))
+    # The first of each source, then the second of each …: a source with a million documents leaves room for the others.
+    place = F.row_number().over(Window.partitionBy("key", "source").orderBy("unit", "id"))
+    turn = F.row_number().over(Window.partitionBy("key").orderBy("place", "unit", "id"))
     wanted = F.when(F.col("key") == "kept", SAMPLES_KEPT).otherwise(SAMPLES)
-    few = drawn.withColumn("place", place).where(F.col("place") <= wanted)
+    few = rows.withColumn("place", place).where(F.col("place") <= wanted).withColumn("turn", turn)
+    few = few.where(F.col("turn") <= wanted)
     shown: dict[str, list[c.Sample]] = {}
-    for row in _excerpts(work, few.select("id", "part", "key", F.lit(0).cast("long").alias("size"))):
-        shown.setdefault(row["key"], []).append(c.Sample(row["id"], row["url"] or "", row["excerpt"]))
-    return {key: tuple(sorted(shown[key], key=lambda one: one.id)) for key in sorted(shown)}
+    for row in _excerpts(work, few.select("id", "part", "source", "key", F.lit(0).cast("long").alias("size"))):
+        shown.setdefault(row["key"], []).append(c.Sample(row["id"], row["url"] or "", row["excerpt"], row["source"]))
+    return {key: tuple(sorted(shown[key], key=lambda one: (one.source, one.id))) for key in sorted(shown)}
+
+
+def _few_parts(decided: DataFrame) -> DataFrame:
+    """key, source, part: for each key and source the first documents files, by hash, that hold enough of its documents.
+
+    So the pages of examples read a few files a reason, which reasons share where they can, however large the crawl is.
+    """
+    files = decided.groupBy("key", "source", "part").agg(F.count(F.lit(1)).alias("n"))
+    in_order = Window.partitionBy("key", "source").orderBy(F.xxhash64("part"), "part")
+    before = F.sum("n").over(in_order) - F.col("n")
+    return files.withColumn("before", before).where(F.col("before") < SAMPLES).select("key", "source", "part")
 
 
 def _draw(ids: pa.Array, seed: int) -> pa.Array:
@@ -193,9 +215,8 @@ def _excerpts(work: Work, rows: DataFrame) -> list[Any]:
 
 def _excerpt(batch: pa.RecordBatch) -> pa.RecordBatch:
     texts = pa.array([(text or "")[:EXCERPT] for text in batch["text"].to_pylist()], pa.string())
-    return pa.record_batch(
-        {"id": batch["id"], "key": batch["key"], "url": batch["url"], "excerpt": texts, "size": batch["size"]}
-    )
+    carried = {name: batch[name] for name in ("id", "key", "source", "url", "size")}
+    return pa.record_batch({name: texts if name == "excerpt" else carried[name] for name in _EXCERPTS.names})
 
 
 def _warnings(work: Work, given: Json) -> tuple[str, ...]:
@@ -212,5 +233,6 @@ def _warnings(work: Work, given: Json) -> tuple[str, ...]:
     for name in work.config.sources:
         if not given["decontaminate"]["kept"].get(name):
             found.append(f"{name}: no document is kept")
-    found += [row["note"] for row in given["mix"]["rows"] if row["note"]]
+    held = given["mix"]["validation"] or {"rows": []}
+    found += [row["note"] for row in (*given["mix"]["rows"], *held["rows"]) if row["note"]]
     return tuple(found)

@@ -1,14 +1,16 @@
 """Which documents the corpus holds, how often, in which order, and in which shard.
 
     kept    id, source, token_count, ...           documents that survived every stage
-      │ draw           copies: whole passes over a source, and the prefix of its hashed order nearest to the quota
+      │ hold_out       held_out: the validation split, equal texts on one side
+      │ draw           copies: whole passes over a source, and the prefix of its hashed order nearest to the quota;
+      │                for a source drawn by quality the same in each bucket of its scores
     drawn   ..., copies
       │ order_keys     a row for each copy, with its place in the whole corpus
     copies  ..., copy, order_key
       │ assign_shards  boundaries on that order, so that files are of one size
     rows    ..., copy, order_key, shard            what `pipeline.shards` writes, text joined to it
 
-All three are pure functions of (seed, id, copy) and of sums over the rows: partitions and retries change nothing.
+All are pure functions of (seed, id, copy) and of sums over the rows: partitions and retries change nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,12 +29,14 @@ from pipeline.kernels.mixture import SourcePlan, nearest_prefix
 from pipeline.schema import DOUBLE, INT, LONG, STRING
 
 BINS = 4096  # a power of two, so that a bin's edges are exact
-_LAST_DRAWN = StructType([StructField("source", STRING), StructField("unit", DOUBLE), StructField("id", STRING)])
+_LAST_DRAWN = StructType([StructField("stratum", STRING), StructField("unit", DOUBLE), StructField("id", STRING)])
+
+Curves = Mapping[str, Sequence[float]]  # source -> the least score of each of its buckets, from 0 upwards
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What is drawn of one source: `passes` of every document, and once more those up to (unit, id) in its order."""
+    """What is drawn of one stratum: `passes` of every document, and once more those up to (unit, id) in its order."""
 
     passes: int
     unit: float
@@ -42,81 +46,130 @@ class Draw:
 def draw(kept: DataFrame, plans: Sequence[SourcePlan], seed: int) -> DataFrame:
     """`kept` with `copies` (int): how often each document is in the corpus; 0 for a document that is not drawn.
 
-    kept: id, source, token_count (long, never null), and what else it has. A source's documents stand in the order of
-    unit_interval(seed, "sample", id), then id. The tokens drawn of a source are within half of its largest document of
-    its plan's `reachable_quota`.
+    kept: id, source, token_count (long, never null), quality_score where a plan has buckets, and what else it has. A
+    source, or each bucket of one that is drawn by quality, is a stratum, whose documents stand in the order of
+    unit_interval(seed, "sample", id), then id. The tokens drawn of a stratum are within half of its largest document of
+    its quota.
 
-    Starts two Spark jobs: the tokens of 4,096 bins of that order for each source, and the exact order inside the one
-    bin where a source's quota ends. So nothing that grows is collected, and no source is sorted as a whole.
+    Starts two Spark jobs: the tokens of 4,096 bins of that order for each stratum, and the exact order inside the one
+    bin where its quota ends. So nothing that grows is collected, and no source is sorted as a whole.
     `kept` is read three times: hand over a table that is written, not a plan that is long.
     """
+    placed = kept.withColumn("_unit", _unit(seed, "sample", "id")).withColumn("_stratum", _stratum(curves(plans)))
+    quotas: dict[str, int] = {}
+    for plan in plans:
+        by_bucket = {f"{plan.source}#{k}": bucket.quota for k, bucket in enumerate(plan.buckets)}
+        quotas |= by_bucket or {plan.source: plan.reachable_quota}
+    return placed.withColumn("copies", _copies(_draws(placed, quotas))).drop("_unit", "_stratum")
 
-    def unit(ids: pa.Array) -> pa.Array:
-        return pa.array(unit_interval(seed, "sample", ids))
 
-    placed = kept.withColumn("_unit", column_from(unit, DOUBLE)("id"))
-    draws = _draws(placed, {plan.source: plan.reachable_quota for plan in plans})
-    return placed.withColumn("copies", _copies(draws)).drop("_unit")
+def hold_out(kept: DataFrame, plans: Sequence[SourcePlan], seed: int) -> DataFrame:
+    """`kept` with `held_out` (bool): the validation split, about `reachable_quota` tokens of each source.
+
+    kept: id, source, token_count, text_hash, and what else it has. The order is that of unit_interval(seed,
+    "validation", text_hash), then id; a text that stands at the end of a prefix takes its equals in all sources along,
+    so that no text is on both sides. Of a cluster of duplicates one document is kept, so a cluster is on one side too.
+    """
+    placed = kept.withColumn("_unit", _unit(seed, "validation", "text_hash")).withColumn("_stratum", _stratum({}))
+    drawn = placed.where(_copies(_draws(placed, {plan.source: plan.reachable_quota for plan in plans})) > 0)
+    held = drawn.select("text_hash", F.lit(True).alias("held_out")).distinct()
+    marked = placed.drop("_unit", "_stratum").join(held, "text_hash", "left")
+    return marked.withColumn("held_out", F.coalesce("held_out", F.lit(False)))
+
+
+def curves(plans: Sequence[SourcePlan]) -> Curves:
+    """The scores at which the buckets of those sources begin that are drawn by quality."""
+    return {
+        plan.source: [bucket.min_score for bucket in plan.buckets if bucket.min_score is not None]
+        for plan in plans
+        if plan.buckets
+    }
+
+
+def bucket(given: Curves) -> Column:
+    """The position of a row's bucket by its source and quality_score; the unscored come last. Null without a curve."""
+    position = F.lit(None).cast("int")
+    for source, scores in given.items():
+        found = F.lit(0)
+        for k, least in enumerate(scores):
+            found = F.when(F.col("quality_score") >= least, k).otherwise(found)
+        unscored = F.col("quality_score").isNull() | F.isnan("quality_score")  # Spark's NaN is above every number
+        position = F.when(F.col("source") == source, F.when(unscored, len(scores)).otherwise(found)).otherwise(position)
+    return position
+
+
+def _stratum(given: Curves) -> Column:
+    """`source`, or `source#k` for the bucket k of a source that is drawn by quality."""
+    return F.concat_ws("#", "source", bucket(given).cast("string")) if given else F.col("source")
+
+
+def _unit(seed: int, purpose: str, name: str) -> Column:
+    def unit(texts: pa.Array) -> pa.Array:
+        return pa.array(unit_interval(seed, purpose, texts))
+
+    return column_from(unit, DOUBLE)(name)
 
 
 def _draws(placed: DataFrame, quotas: Mapping[str, int]) -> dict[str, Draw]:
+    """Stratum -> what is drawn of it. placed: id, token_count, _stratum, _unit."""
     tokens = _tokens_by_bin(placed)
     if unplanned := sorted(set(tokens) - set(quotas)):
         raise ValueError(f"no plan for the source {unplanned[0]!r}: planned are {', '.join(sorted(quotas))}")
     draws: dict[str, Draw] = {}
-    open_bins: dict[str, tuple[int, int]] = {}  # source -> the bin where its quota ends, and the tokens it still needs
-    for source, in_bins in tokens.items():
+    open_bins: dict[str, tuple[int, int]] = {}  # stratum -> the bin where its quota ends, and the tokens it still needs
+    for stratum, in_bins in tokens.items():
         total = int(in_bins.sum())
-        passes, rest = divmod(quotas[source], total) if total else (0, 0)
+        passes, rest = divmod(quotas[stratum], total) if total else (0, 0)
         sums = np.cumsum(in_bins)
         crossing = int(np.searchsorted(sums, rest, side="right")) if rest else 0
         before = int(sums[crossing - 1]) if crossing else 0
-        draws[source] = Draw(passes, crossing / BINS, "")  # the documents of all bins before this one
+        draws[stratum] = Draw(passes, crossing / BINS, "")  # the documents of all bins before this one
         if rest > before:
-            open_bins[source] = (crossing, rest - before)
-    for source, (unit, last) in _last_drawn(placed, open_bins).items():
-        draws[source] = Draw(draws[source].passes, unit, last)
+            open_bins[stratum] = (crossing, rest - before)
+    for stratum, (unit, last) in _last_drawn(placed, open_bins).items():
+        draws[stratum] = Draw(draws[stratum].passes, unit, last)
     return draws
 
 
 def _tokens_by_bin(placed: DataFrame) -> dict[str, NDArray[np.int64]]:
-    """Source -> tokens in each bin of its order, shape (BINS,)."""
-    bin_tokens = placed.groupBy("source", _bin().alias("bin")).agg(F.sum("token_count").alias("tokens"))
+    """Stratum -> tokens in each bin of its order, shape (BINS,)."""
+    bin_tokens = placed.groupBy("_stratum", _bin().alias("bin")).agg(F.sum("token_count").alias("tokens"))
     table = bin_tokens.toArrow()
     tokens: dict[str, NDArray[np.int64]] = {}
-    for source, at, count in zip(*(table[name].to_pylist() for name in ("source", "bin", "tokens")), strict=True):
-        tokens.setdefault(source, np.zeros(BINS, np.int64))[at] = count
+    for stratum, at, count in zip(*(table[name].to_pylist() for name in ("_stratum", "bin", "tokens")), strict=True):
+        tokens.setdefault(stratum, np.zeros(BINS, np.int64))[at] = count
     return tokens
 
 
 def _last_drawn(placed: DataFrame, open_bins: Mapping[str, tuple[int, int]]) -> dict[str, tuple[float, str]]:
-    """Source -> (unit, id) of the last document that its prefix takes from the bin where its quota ends, if any.
+    """Stratum -> (unit, id) of the last document that its prefix takes from the bin where its quota ends, if any.
 
-    One task holds one bin of one source: a 4,096th of its documents, without text.
+    One task holds one bin of one stratum: a 4,096th of its documents, without text.
     """
     if not open_bins:
         return {}
-    needs = {source: needed for source, (_, needed) in open_bins.items()}
+    needs = {stratum: needed for stratum, (_, needed) in open_bins.items()}
 
     def last_of_prefix(key: tuple[pa.Scalar, ...], documents: pa.Table) -> pa.Table:
         ordered = documents.sort_by([("_unit", "ascending"), ("id", "ascending")])
         n = nearest_prefix(ordered["token_count"].to_numpy(), needs[key[0].as_py()])
         last = ordered.slice(max(n - 1, 0), min(n, 1))
-        return pa.table({"source": last["source"], "unit": last["_unit"], "id": last["id"]})
+        return pa.table({"stratum": last["_stratum"], "unit": last["_unit"], "id": last["id"]})
 
     in_open_bin = F.lit(False)
-    for source, (at, _) in open_bins.items():
-        in_open_bin |= (F.col("source") == source) & (F.col("_unit") >= at / BINS) & (F.col("_unit") < (at + 1) / BINS)
-    documents = placed.where(in_open_bin).select("source", "_unit", "id", F.col("token_count").cast("long"))
-    rows = documents.groupBy("source").applyInArrow(last_of_prefix, _LAST_DRAWN).collect()
-    return {row.source: (row.unit, row.id) for row in rows}
+    for stratum, (at, _) in open_bins.items():
+        in_bin = (F.col("_unit") >= at / BINS) & (F.col("_unit") < (at + 1) / BINS)
+        in_open_bin |= (F.col("_stratum") == stratum) & in_bin
+    documents = placed.where(in_open_bin).select("_stratum", "_unit", "id", F.col("token_count").cast("long"))
+    rows = documents.groupBy("_stratum").applyInArrow(last_of_prefix, _LAST_DRAWN).collect()
+    return {row.stratum: (row.unit, row.id) for row in rows}
 
 
 def _copies(draws: Mapping[str, Draw]) -> Column:
     copies = F.lit(0)
-    for source, drawn in draws.items():
+    for stratum, drawn in draws.items():
         in_prefix = F.struct("_unit", "id") <= F.struct(F.lit(drawn.unit), F.lit(drawn.id))
-        copies = F.when(F.col("source") == source, F.lit(drawn.passes) + in_prefix.cast("int")).otherwise(copies)
+        copies = F.when(F.col("_stratum") == stratum, F.lit(drawn.passes) + in_prefix.cast("int")).otherwise(copies)
     return copies.cast(INT)
 
 

@@ -10,6 +10,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.path import corpus, curated, report, rows, table
@@ -163,3 +165,46 @@ def test_the_papers_own_alpha_has_its_accounts(curate, place):
         for funnel in (nine, three)
     ]
     assert 0 < kept[0] < kept[1] / 2
+
+
+def runs_z(mine: np.ndarray) -> float:
+    """Wald and Wolfowitz's runs test: standard normal if the True and False stand in random order."""
+    n, n1 = len(mine), int(mine.sum())
+    mean = 1 + 2 * n1 * (n - n1) / n
+    variance = (mean - 1) * (mean - 2) / (n - 1)
+    return float((1 + np.count_nonzero(mine[1:] != mine[:-1]) - mean) / variance**0.5)
+
+
+@pytest.fixture(scope="module")
+def remixed(place: Path, curate: Path) -> Path:
+    """A copy of the run, to be mixed again."""
+    return Path(shutil.copytree(curate, place / "out" / "remixed"))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("epochs", [0.1, 1, 5])
+def test_every_budget_is_met_within_half_a_document(place, remixed, epochs):
+    """Budgets of 0.1, 1 and 5 times the kept tokens: quotas, copies, shard sizes and the order."""
+    kept = [row for row in rows(remixed, "verdicts") if row["kept"]]
+    budget = int(epochs * sum(row["token_count"] for row in kept))
+    curated(place / "curate.yaml", f"output={remixed}", "--master", "local[2]", f"mixture.token_budget={budget}")
+    copies = {row["id"]: row["copies"] for row in rows(remixed, "verdicts") if row["copies"]}
+    shards = sorted((remixed / "corpus").glob("*.parquet"))
+    written = pd.concat([pd.read_parquet(shard, columns=["id", "copy", "source", "token_count"]) for shard in shards])
+    assert not written.duplicated(["id", "copy"]).any()
+    assert (written.groupby("id")["copy"].max() + 1).to_dict() == copies  # 0, 1, ... without a gap
+    assert written["id"].value_counts().to_dict() == copies
+    counts = report(remixed)["mixture"]
+    assert counts["token_budget"] == budget == sum(row["quota_tokens"] for row in counts["rows"])
+    for row in counts["rows"]:
+        largest = max(one["token_count"] for one in kept if one["source"] == row["source"])
+        realised = int(written.loc[written["source"] == row["source"], "token_count"].sum())
+        print(f"{epochs} x {row['source']}: asked {row['quota_tokens']}, realised {realised}, largest {largest}")
+        assert realised == row["realised_tokens"]
+        assert 2 * abs(realised - row["quota_tokens"]) <= largest
+        mine = (written["source"] == row["source"]).to_numpy()
+        print(f"runs test z = {runs_z(mine):.2f}, sorted by source {runs_z(np.sort(mine)):.0f}")
+        assert abs(runs_z(mine)) < 4 < abs(runs_z(np.sort(mine)))
+    sizes = [shard.stat().st_size for shard in shards]
+    print("shards:", sizes)
+    assert all(abs(size / 8_000_000 - 1) < 0.15 for size in sizes[:-1])

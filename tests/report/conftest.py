@@ -10,11 +10,14 @@ from pipeline.report.counts import (
     DuplicateCounts,
     DuplicatePair,
     FunnelRow,
+    HeldOut,
+    HeldOutRow,
     IgnoredNgram,
     LanguageCounts,
     LargestCluster,
     Mixture,
     MixtureRow,
+    QualityBucket,
     QualityCounts,
     Sample,
     ScoreHistogram,
@@ -79,12 +82,22 @@ def mixture() -> Mixture:
         (
             row("common_crawl", 0.60, 0.5941, 6_741, 27_310_442, 11_881_188, 11_880_941, 2_938, 0.6065,
                 0.5941, 0.44, 0.44, "the prefix of the hash order nearest to the quota"),
-            row("webtext", 0.22, 0.2178, 2_158, 1_530_200, 4_356_436, 4_356_102, 6_142, 0.2224, 0.2178, 2.85, 2.85),
+            row("webtext", 0.22, 0.2178, 2_158, 1_530_200, 4_356_436, 4_356_102, 6_142, 0.2224, 0.2178, 2.85, 2.85,
+                buckets=(QualityBucket(0.0, 1.0, 1_000, 600_200, 1_100_000, 1_099_870),
+                         QualityBucket(0.8, 2.5, 1_150, 929_000, 3_255_000, 3_254_800),
+                         QualityBucket(None, 1.0, 8, 1_000, 1_436, 1_432))),
             row("books", 0.16, 0.1584, 403, 4_102_933, 3_168_317, 2_754_118, 311, 0.1406, 0.1406, 0.77, 0.67,
                 "the next book is 828,400 tokens long: leaving it out is nearer"),
             row("wikipedia", 0.03, 0.0297, 9_780, 198_004, 594_059, 598_511, 29_561, 0.0306, 0.0297, 3.0, 3.02),
         ),
         Shards(3, 38_952, 19_589_672, 22_518_344, 8_000_000),
+        "weights",
+        HeldOut(
+            200_000,
+            (HeldOutRow("common_crawl", 118_812, 61, 118_990),
+             HeldOutRow("books", 31_683, 0, 0, "validation: books holds 4.10 M tokens")),
+            Shards(1, 61, 118_990, 141_004, 8_000_000),
+        ),
     )  # fmt: skip
 
 

@@ -32,14 +32,17 @@ HOSTILE = [
 def everywhere(counts: Counts, text: str) -> Counts:
     """The text in every field that a source, a page, a benchmark or a config can fill."""
     assert counts.mixture and counts.duplicates
-    sample = (Sample(text, text, text),)
+    sample = (Sample(text, text, text, text),)
     return replace(
         counts,
         taojin_version=text, output=text, finished=text, config={text: [text]},
         sources=tuple(replace(row, name=text, format=text, role=text, records={text: 1}, rejected={text: 1})
                       for row in counts.sources),
         funnel=tuple(replace(row, source=text, dropped={text: row.documents_in - row.kept}) for row in counts.funnel),
-        mixture=replace(counts.mixture, tokenizer=text,
+        mixture=replace(counts.mixture, tokenizer=text, strategy=text,
+                        validation=replace(counts.mixture.validation,
+                                           rows=tuple(replace(row, source=text, note=text)
+                                                      for row in counts.mixture.validation.rows)),
                         rows=tuple(replace(row, source=text, note=text) for row in counts.mixture.rows)),
         languages=tuple(replace(row, source=text, language=text) for row in counts.languages),
         quality=tuple(replace(one, language=text, rule=text, strongest_words=(text,), warnings=(text,))

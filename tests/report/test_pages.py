@@ -28,6 +28,15 @@ def test_figures_are_there(counts, page):
         assert figure in text.replace("\n", " "), figure
 
 
+@pytest.mark.parametrize("page", ["index.html", "report.md"])
+def test_what_is_seen_by_quality_and_what_is_held_out_is_there(counts, page):
+    text = re.sub(r"[\s|*]+", " ", re.sub("<[^>]+>", " ", render(counts)[page]))
+    assert "webtext 0.8 1,150 929 k 2.5 3.25 M 3.25 M 3.5" in text
+    assert "webtext unscored 8 1.00 k 1 1.44 k 1.43 k 1.4" in text
+    assert "books 31.7 k 0 0" in text
+    assert "In corpus/validation: 118,990 tokens in 61 rows, 141 kB." in text
+
+
 def test_short_figures_have_the_exact_one_behind_them(counts):
     assert '<td class="number " title="27,310,442"><bdi>27.3 M</bdi></td>' in render(counts)["index.html"]
 

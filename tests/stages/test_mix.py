@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.kernels.hashing import hash64, purpose_seed, unit_interval
-from pipeline.kernels.mixture import SourcePlan, cutoff, plan
-from pipeline.stages.mix import BINS, assign_shards, draw, order_keys, shard_boundaries
+from pipeline.kernels.mixture import Bucket, SourcePlan, cutoff, plan
+from pipeline.stages.mix import BINS, assign_shards, bucket, draw, hold_out, order_keys, shard_boundaries
 
 SEED = 20200528
 
@@ -78,6 +78,54 @@ def test_weights_zero_and_quotas_in_the_first_and_last_bin(kept: DataFrame) -> N
     copies = {row.id: row.copies for row in draw(kept, plans, SEED).collect()}
     assert copies == expected_copies(plans)
     assert not any(n for name, n in copies.items() if name.startswith(("book", "empty")))
+
+
+def test_good_documents_are_drawn_more_often_within_their_buckets(kept: DataFrame) -> None:
+    """Scores 0 to 1 by id, a tenth of web without one; wiki has no curve."""
+    nth = F.substring_index("id", "/", -1).cast("int")
+    score = F.when(nth % 10 == 0, F.when(nth % 20 == 0, float("nan"))).otherwise(nth / 6000)
+    scored = kept.where("source in ('web', 'wiki')").withColumn("quality_score", score)
+    scores = {"web": [0.0, 0.5, 0.9]}
+    rows = scored.withColumn("bucket", bucket(scores)).collect()
+    held: dict[int | None, list[int]] = defaultdict(list)
+    for row in rows:
+        held[row.bucket].append(row.token_count)
+        unscored = row.quality_score is None or row.quality_score != row.quality_score
+        by_hand = 3 if unscored else sum(row.quality_score >= least for least in scores["web"]) - 1
+        assert row.bucket == (by_hand if row.source == "web" else None)
+    factors = ((0.0, 0.0), (0.5, 1.0), (0.9, 3.0), (None, 1.0))
+    buckets = [Bucket(*given, sum(held[k]), len(held[k])) for k, given in enumerate(factors)]
+    budget = sum(one.tokens for one in buckets)
+    plans = plan({"web": 1, "wiki": 1}, 2 * budget, {"web": budget, "wiki": TOKENS["wiki"]}, {}, None, {"web": buckets})
+    realised: dict[int | None, int] = defaultdict(int)
+    for row in draw(scored, plans, SEED).withColumn("bucket", bucket(scores)).collect():
+        realised[row.bucket] += row.copies * row.token_count
+    for k, one in enumerate(plans[0].buckets):
+        assert 2 * abs(realised[k] - one.quota) <= max(held[k])
+    assert realised[0] == 0 and realised[2] / sum(held[2]) > 2.9 * realised[1] / sum(held[1])
+    assert 2 * abs(realised[None] - plans[1].reachable_quota) <= LARGEST["wiki"]
+
+
+def test_what_is_held_out_is_near_its_quota_and_equal_texts_stay_together(kept: DataFrame) -> None:
+    """Every fifth text stands in web and in wiki."""
+    nth = F.substring_index("id", "/", -1)
+    hashed = kept.withColumn("text_hash", F.when(nth % 5 == 0, nth).otherwise(F.col("id")))
+    plans = plan({"web": 2, "wiki": 5}, TOKENS["wiki"] // 2, TOKENS, {}, 0.5)  # far more of wiki, whose equals web gives up
+    first = {row.id: row for row in hold_out(hashed, plans, SEED).collect()}
+    assert {row.id for row in hold_out(hashed.repartition(7), plans, SEED).where("held_out").collect()} == {
+        name for name, row in first.items() if row.held_out
+    }
+    assert len(first) == len(DOCUMENTS)
+    sides: dict[str, set[bool]] = defaultdict(set)
+    tokens: dict[str, int] = defaultdict(int)
+    for row in first.values():
+        sides[row.text_hash].add(row.held_out)
+        tokens[row.source] += row.held_out * row.token_count
+    assert all(len(side) == 1 for side in sides.values())
+    twins = sum(n for name, source, n in DOCUMENTS if source == "web" and int(name[4:]) < 300 and int(name[4:]) % 5 == 0)
+    for one in plans:
+        off = 2 * (tokens[one.source] - one.quota)
+        assert -LARGEST[one.source] <= off <= LARGEST[one.source] + 2 * twins  # equals that others took along
 
 
 def test_partitions_change_nothing(kept: DataFrame) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import datasets
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,6 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import IntegerType, LongType, StructField, StructType
+from zstandard import ZstdDecompressor
 
 from pipeline import shards
 from pipeline.dataset_card import SourceShare, dataset_card
@@ -98,6 +100,9 @@ def test_readers_open_the_shards_with_the_contracts_types(spark: SparkSession, t
     assert [row[1] for row in types] == [
         *["VARCHAR"] * 7, "DOUBLE", "DOUBLE", "BIGINT", "INTEGER", "VARCHAR",
     ]  # fmt: skip
+    frame = pd.concat(map(pd.read_parquet, sorted(tmp_path.glob("*.parquet"))))
+    assert frame["token_count"].dtype == "int64"
+    assert sorted(frame["token_count"]) == list(range(40))
     loaded = spark.read.parquet(paths)
     assert [(field.name, field.dataType) for field in loaded.schema] == [(f.name, f.dataType) for f in CORPUS]
     assert loaded.select("id", "copy").distinct().count() == 40
@@ -115,6 +120,28 @@ def test_the_cards_lines_load_the_shards(spark: SparkSession, tmp_path: Path, mo
     assert corpus.column_names == CORPUS.names
     assert corpus.features["copy"].dtype == "int32"
     assert sorted(corpus["token_count"]) == list(range(40))
+
+
+def test_lines_of_json_hold_the_same_rows(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row for row in make_rows(60, 3) if row["shard"] != 1]
+    write_shards(frame_of(spark, rows), tmp_path / "parquet", 3)
+    infos = write_shards(frame_of(spark, rows), tmp_path / "lines", 3, "jsonl.zst")
+    for info in infos:
+        data = (tmp_path / "lines" / info.name).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (info.bytes, info.sha256)
+        lines = ZstdDecompressor().stream_reader(data).read().decode().splitlines()
+        table = pq.read_table(tmp_path / "parquet" / info.name.replace("jsonl.zst", "parquet"))
+        assert [json.loads(line) for line in lines] == table.to_pylist()
+    assert [info.rows for info in infos].count(0) == 1
+    card = dataset_card("mine", ["en"], "gpt2", [SourceShare("web", 60, 60, 9, 1.0, 1.0)], infos, infos[:1])
+    assert "  - split: validation\n        path: \"validation/shard-*.jsonl.zst\"" in card
+    monkeypatch.chdir(tmp_path / "lines")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    names: dict[str, Any] = {}
+    exec(card.split("```python\n")[1].split("```")[0], names)
+    assert sorted(names["corpus"]["token_count"]) == sorted(row["token_count"] for row in rows)
 
 
 def test_partitions_and_batches_change_no_byte(spark: SparkSession, tmp_path: Path) -> None:
@@ -220,9 +247,9 @@ RETRIES = """
                     raise RuntimeError("third attempt")
 
     write = shards._write_task
-    def task(batches, *, attempts):
+    def task(batches, *, attempts, file_format):
         shards._row_groups = fails
-        return write(batches, attempts=attempts)
+        return write(batches, attempts=attempts, file_format=file_format)
     shards._write_task = task
     try:
         shards.write_shards(rows, folder / "retried", 3)
