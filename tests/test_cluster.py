@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,6 @@ from pipeline.session import find_java
 from tests.path import REPOSITORY, report
 from tests.test_whole_path import same
 
-PORT = 17377
 SPARK = Path(pyspark.__file__).parent
 
 
@@ -29,9 +29,11 @@ def environment() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def master(tmp_path_factory) -> Iterator[str]:
     logs = tmp_path_factory.mktemp("cluster")
-    url = f"spark://127.0.0.1:{PORT}"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"spark://127.0.0.1:{port}"
     deploy = [str(SPARK / "bin" / "spark-class"), "org.apache.spark.deploy"]
-    commands = [[deploy[0], f"{deploy[1]}.master.Master", "--host", "127.0.0.1", "--port", str(PORT), "--webui-port", "0"]]
+    commands = [[deploy[0], f"{deploy[1]}.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0"]]
     for number in (1, 2):
         worker = [f"{deploy[1]}.worker.Worker", "--host", "127.0.0.1", "-c", "1", "-m", "1g", "--webui-port", "0"]
         commands.append([deploy[0], *worker, "-d", str(logs / f"worker-{number}"), url])
