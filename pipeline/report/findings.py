@@ -146,26 +146,43 @@ def contamination_section(counts: Counts) -> Section:
     )
     benchmarks = Table(
         "Items found",
-        columns("benchmark", "split", "items", "found", "share", "documents", names=2),
+        columns(
+            "benchmark", "split", "items", "too short", "found", "share", "only common", "n-grams", "found", "documents",
+            names=2,
+        ),
         tuple(
             (
                 named(row.benchmark),
                 named(row.split),
                 number(row.items),
+                number(row.items_short),
                 number(row.items_found),
                 part(numerals.share(row.items_found, row.items)),
+                number(row.items_ignored),
+                number(row.ngrams),
+                part(numerals.share(row.ngrams_found, row.ngrams)),
                 number(row.documents),
             )
             for row in counts.contamination
         ),
     )
+    places = Table(
+        "Where items stand, the first by benchmark; all are in contamination/",
+        columns("benchmark", "split", "item", "document", "characters", names=4),
+        tuple(
+            (named(row.benchmark), named(row.split), named(row.item_id), _address_cell(row.url or row.id),
+             named(f"{row.start:,}–{row.end:,}"))
+            for row in counts.collisions
+        ),
+        folded=True,
+    )  # fmt: skip
     ignored = Table(
         "Ignored n-grams: in too many documents to be a sign",
         columns("n-gram", "documents", first="prose"),
         tuple((prose(row.text), number(row.documents)) for row in counts.ignored_ngrams),
         folded=True,
     )
-    return Section("contamination", heading, lead, tuple(table for table in (benchmarks, ignored) if table.rows))
+    return Section("contamination", heading, lead, tuple(table for table in (benchmarks, places, ignored) if table.rows))
 
 
 def time_section(stages: Sequence[StageTime]) -> Section:
