@@ -41,7 +41,9 @@ class Stored(Protocol):
 
 
 class Benchmarks(NamedTuple):
-    """The items with their n-grams. `items`: benchmark, split, item_id, item (its row), words, ngram, ngrams."""
+    """The items with their n-grams. `items`: benchmark, split, item_id, item (its row), words, ngram (words), ngrams (its
+    number, ignored ones included).
+    """
 
     items: pa.Table
     grams: ngrams.Grams
@@ -72,14 +74,13 @@ def index_items(items: pa.Table, ngram: int | Literal["auto"], chinese: str, ign
     sizes = _auto_sizes(items["benchmark"], words) if ngram == "auto" else np.full(len(words), ngram, np.int64)
     head = int(sizes.min()) if len(sizes) else 1
     grams = ngrams.item_grams(found, opens, sizes, head)
-    grams = grams.without(ngrams.phrase_hashes(pa.array(ignored, pa.string())))
     described = items.select(["benchmark", "split", "id"]).rename_columns(_ITEM)
     for name, values in (
         ("item", np.arange(len(words))), ("words", words), ("ngram", sizes),
         ("ngrams", np.bincount(grams.items, minlength=len(words))),
     ):  # fmt: skip
         described = described.append_column(name, pa.array(values.astype(np.int32)))
-    return Benchmarks(described, grams, head)
+    return Benchmarks(described, grams.without(ngrams.phrase_hashes(pa.array(ignored, pa.string()))), head)
 
 
 def _auto_sizes(benchmarks: pa.ChunkedArray, words: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -150,9 +151,9 @@ def seen(places: DataFrame, common: DataFrame, grams: DataFrame, items: DataFram
         return F.sum(condition.cast("long"))
 
     return items.join(by_item, "item", "left").groupBy("benchmark", "split").agg(
-        F.count(F.lit(1)).alias("items"), count(n == 0).alias("items_short"), count(found_n > 0).alias("items_found"),
-        count((found_n == 0) & (any_n > 0)).alias("items_ignored"), F.sum(n).alias("ngrams"),
-        F.sum(found_n).alias("ngrams_found"),
+        F.count(F.lit(1)).alias("items"), count(F.col("ngrams") == 0).alias("items_short"),
+        count(found_n > 0).alias("items_found"), count((found_n == 0) & (any_n > 0)).alias("items_ignored"),
+        F.sum(n).alias("ngrams"), F.sum(found_n).alias("ngrams_found"),
     )  # fmt: skip
 
 
@@ -183,7 +184,7 @@ def _cut(
         written += left if settings.split else [edits.SEPARATOR.join(left)]
         owners += [at] * (len(left) if settings.split else 1)
     counted = np.zeros(len(batch), np.int64)
-    np.add.at(counted, owners, tokens.count_tokens(pa.array(written, pa.string()), tokenizer))
+    np.add.at(counted, np.array(owners, np.int64), tokens.count_tokens(pa.array(written, pa.string()), tokenizer))
     removed = [[{"start": start, "end": end} for start, end in one.removed] for one in rows]
     span = pa.struct([pa.field("start", pa.int64(), False), pa.field("end", pa.int64(), False)])
     return pa.record_batch({

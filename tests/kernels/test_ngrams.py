@@ -1,6 +1,7 @@
 """n-grams of items and where they stand, against plain Python."""
 
 import re
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +49,7 @@ def item_sequences(item: str, size: int, chinese: bool) -> set[tuple[str, ...]]:
     words = [[unit for unit, _, _ in spans(word)] for word in segment(item)]
     words = [word for word in words if word]
     most = int(1.5 * size + 0.5)
-    phrases = {tuple(sum(words[i : i + size], [])) for i in range(len(words) - size + 1)}
+    phrases = {tuple(chain(*words[i : i + size])) for i in range(len(words) - size + 1)}
     short = {phrase for phrase in phrases if len(phrase) <= most}
     return short | {tuple(plain[i : i + most]) for i in range(len(plain) - most + 1)}
 
