@@ -147,8 +147,7 @@ def contamination_section(counts: Counts) -> Section:
     benchmarks = Table(
         "Items found",
         columns(
-            "benchmark", "split", "items", "too short", "found", "share", "only common", "n-grams", "found", "documents",
-            names=2,
+            "benchmark", "split", "items", "short", "found", "share", "of n-grams", "common", "documents", names=2
         ),
         tuple(
             (
@@ -158,19 +157,19 @@ def contamination_section(counts: Counts) -> Section:
                 number(row.items_short),
                 number(row.items_found),
                 part(numerals.share(row.items_found, row.items)),
-                number(row.items_ignored),
-                number(row.ngrams),
                 part(numerals.share(row.ngrams_found, row.ngrams)),
+                number(row.items_ignored),
                 number(row.documents),
             )
             for row in counts.contamination
         ),
+        note="short: no n-gram long, so not to be found; common: all that was found of them is in too many documents.",
     )
     places = Table(
         "Where items stand, the first by benchmark; all are in contamination/",
-        columns("benchmark", "split", "item", "document", "characters", names=4),
+        columns("item", "benchmark", "split", "document", "characters", names=4),
         tuple(
-            (named(row.benchmark), named(row.split), named(row.item_id), _address_cell(row.url or row.id),
+            (named(row.item_id), named(row.benchmark), named(row.split), _address_cell(row.url or row.id),
              named(f"{row.start:,}–{row.end:,}"))
             for row in counts.collisions
         ),
