@@ -139,9 +139,15 @@ class Dedup(Section):
 
 class Decontaminate(Section):
     benchmarks: value.InputPaths
-    """JSONL files of benchmark items (benchmark, split, id, text) that must not be in the corpus."""
-    ngram: Annotated[int, Field(ge=1, le=1000)] = 13
-    """Words of a collision (appendix C: 13)."""
+    """JSONL, CSV, TSV or Parquet files of benchmark items (benchmark, split, id, text) that must not be in the corpus."""
+    text_fields: value.Names = ()
+    """The fields of an item's text; left out: `text`, else `question`, `choices` and their like."""
+    ngram: value.Ngram = 13
+    """Words of a collision (C: 13); auto: the 5th percentile of a benchmark's item lengths, from 8 to 13 (C's later N)."""
+    chinese: Literal["words", "characters"] = "words"
+    """words: Chinese n-grams are of jieba's words, 1.5 characters each at most; characters: a character is a word."""
+    ignore: value.OptionalPaths = ()
+    """Files of phrases that are no leaks, as an earlier run's ignored_ngrams/."""
     window: Annotated[int, Field(ge=0)] = 200
     """Characters removed on each side of a collision (C: 200)."""
     min_fragment: Annotated[int, Field(ge=0)] = 200

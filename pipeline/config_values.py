@@ -176,6 +176,12 @@ def _language_key(code: str) -> str:
     return code
 
 
+def _ngram(value: object) -> object:
+    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1000):
+        raise refusal(f"{value!r} given; allowed: auto, or words from 1 to 1000")
+    return value
+
+
 Size = Annotated[int, Field(gt=0, lt=2**63), BeforeValidator(read_size, json_schema_input_type=int | str)]
 Count = Annotated[int, Field(gt=0, lt=2**63), BeforeValidator(read_count, json_schema_input_type=int | str)]
 CountOrNone = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(read_count, json_schema_input_type=int | str)]
@@ -190,6 +196,9 @@ InputPath = Annotated[str, BeforeValidator(lambda v, info: resolve_path(v, info)
 InputPaths = Annotated[
     tuple[InputPath, ...], Field(min_length=1), BeforeValidator(as_tuple, json_schema_input_type=str | list[str])
 ]
+OptionalPaths = Annotated[
+    tuple[InputPath, ...], BeforeValidator(as_tuple, json_schema_input_type=str | list[str])
+]
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple, json_schema_input_type=str | list[str])]
 Languages = Annotated[
     Literal["all"] | tuple[str, ...], BeforeValidator(_languages, json_schema_input_type=str | list[str])
@@ -199,6 +208,7 @@ Recipe = Annotated[tuple[str, ...], BeforeValidator(_recipe, json_schema_input_t
 SourceName = Annotated[str, BeforeValidator(_source_name)]
 SparkKey = Annotated[str, BeforeValidator(_spark_key)]
 SparkValue = Annotated[str, BeforeValidator(_spark_value, json_schema_input_type=str | int | float | bool)]
+Ngram = Annotated[int | Literal["auto"], BeforeValidator(_ngram)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -71,6 +71,10 @@ CONTAMINATION = table(
     {"id": STRING, "benchmark": STRING, "split": STRING, "item_id": STRING, "start": LONG, "end": LONG}
 )
 
+# n-grams in too many documents to be signs of contamination: a row for each item that has one. `text`: as it stands in a
+# document.
+IGNORED_NGRAMS = table({"text": STRING, "documents": LONG, "benchmark": STRING, "split": STRING, "item_id": STRING})
+
 # Spans removed from documents.text, in code points, ascending and apart from each other within a document.
 EDITS = table({"id": STRING, "part": INT, "start": LONG, "end": LONG, "replacement": STRING, "reason": STRING})
 

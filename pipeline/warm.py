@@ -43,8 +43,11 @@ def compile_kernels() -> None:
     shingles = minhash.shingle_sets(found, 5, 100)
     minhash.jaccard(shingles, shingles, 100)
     tokens.count_tokens(texts, "gpt2")
-    index = ngrams.build_index(ngrams.item_grams(sentence, 13), 13)
-    ngrams.find(texts, found, index)
+    opens = np.ones(len(found.hashes), np.bool_)
+    index = ngrams.build_index(ngrams.item_grams(found, opens, np.array([13, 13]), 13), 13)
+    for mapped in index[1:]:
+        mapped.flags.writeable = False  # as it is where workers map the files
+    ngrams.find(texts, index)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,19 @@ def test_a_mistake_exits_with_2_and_one_message(tmp_path: Path, arguments: list[
     assert "Traceback" not in result.stderr and result.stdout == ""
 
 
+@pytest.mark.parametrize("key", ["benchmarks", "ignore"])
+def test_a_benchmark_that_cannot_be_read_is_named_before_anything_is(tmp_path: Path, key: str):
+    for name, line in {"books": '{"text": "a"}', "good": '{"text": "a"}', "bad": '{"answer": "A"}'}.items():
+        (tmp_path / f"{name}.jsonl").write_text(line)
+    files = {"benchmarks": "good.jsonl"} | {key: "bad.jsonl"}
+    (tmp_path / "c.yaml").write_text(CONFIG + f"decontaminate: {{{', '.join(f'{k}: {v}' for k, v in files.items())}}}\n")
+    result = taojin("run", "c.yaml", folder=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"taojin: decontaminate.{key}: {tmp_path / 'bad.jsonl'}, line 1: no ")
+    assert "answer" in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "out" / "documents").exists()
+
+
 def test_debug_shows_the_traceback(tmp_path: Path):
     result = taojin("run", "absent.yaml", "--debug", folder=tmp_path)
     assert result.returncode == 2

@@ -57,6 +57,7 @@ def test_appendix_c_is_the_default_of_decontaminate(write):
     assert (found.ngram, found.window, found.min_fragment, found.max_fragments, found.max_documents) == (
         13, 200, 200, 10, 10,
     )  # fmt: skip
+    assert (found.mode, found.fragments, found.chinese, found.ignore, found.text_fields) == ("cut", "join", "words", (), ())
 
 
 def test_paths_are_relative_to_the_config(write, tmp_path: Path):
@@ -197,7 +198,10 @@ WRONG_VALUES = {
     "filters.limits={n_words: {}}": "filters.limits.n_words: no bound given; allowed: min, max or both",
     "spark.conf.foo=1": "spark.conf.foo: 'foo' given; allowed: names of Spark settings",
     "output=": "output: nothing given; allowed: a valid string",
-    "decontaminate={ngram: 13}": "decontaminate.benchmarks: is missing; JSONL files of benchmark items",
+    "decontaminate={ngram: 13}": "decontaminate.benchmarks: is missing; JSONL, CSV, TSV or Parquet files of",
+    "decontaminate={benchmarks: b, ngram: 0}": "decontaminate.ngram: 0 given; allowed: auto, or words from 1 to 1000",
+    "decontaminate={benchmarks: b, ngram: automatic}": "decontaminate.ngram: 'automatic' given; allowed: auto, or words",
+    "decontaminate={benchmarks: b, chinese: jieba}": 'decontaminate.chinese: "jieba" given; allowed: words or characters',
     "seed.x=1": "seed.x: seed is one value (1) without keys; set seed itself",
     "seed": "'seed' given; allowed: key.sub=value",
     "seed=[": "seed: this is not YAML",

@@ -16,7 +16,10 @@ import pytest
 from pipeline import sample
 from tests.path import REPOSITORY, corpus, curated, manifest, report, rows, table, taojin
 
-TABLES = ("documents", "rejected", "annotations", "signatures", "duplicates", "contamination", "edits", "verdicts")
+TABLES = (
+    "documents", "rejected", "annotations", "signatures", "duplicates", "benchmarks", "contamination", "ignored_ngrams",
+    "edits", "verdicts",
+)  # fmt: skip
 
 
 @pytest.fixture

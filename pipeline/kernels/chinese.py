@@ -9,14 +9,22 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from pipeline.kernels.buffers import utf8_buffers
 from pipeline.kernels.text import Units, units
 
 _CHUNK = 1 << 16  # code points
 # Where no run of jieba's goes on: its runs are made of Han characters, [a-zA-Z0-9] and the marks + # & . _ % -
 _BREAK = re.compile(r"[\s、-〃〈-】〔-〟！（），／：；＜＞？「」『』“”‘’…—]")
+# The characters that are units of their own in kernels.text: Han, and those whose words jieba does not know.
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_OTHER = re.compile(
+    "[\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7af\u1100-\u11ff\uff66-\uff9f\uffa0-\uffdc]"
+)
 
 
 @cache
@@ -97,3 +105,38 @@ def words(texts: pa.Array, language: str) -> Units:
     """
     plain = pc.replace_substring(texts, "<unk>", " ")
     return units(words_column(plain), singles=False) if language == "zh" else units(plain)
+
+
+def word_openings(texts: pa.Array, found: Units) -> NDArray[np.bool_]:
+    """Which units of `found`, the units of `texts`, open a word; shape (m,).
+
+    Han characters make words as jieba cuts them, a run of kana, Hangul or Thai is one word, any other unit is a word.
+
+    >>> texts = pa.array(["我来到北京 PyTorch 2.0", "one's"])
+    >>> word_openings(texts, units(texts)).tolist()
+    [True, True, False, True, False, True, True, True, True, True]
+    """
+    opens = np.ones(len(found.hashes), np.bool_)
+    offsets, data = utf8_buffers(texts)
+    raw = data.tobytes()
+    for i, text in enumerate(texts.to_pylist()):
+        if text and (_HAN.search(text) or _OTHER.search(text)):
+            words_end = np.cumsum([len(word.encode()) for word in segment(text)]) + offsets[i]
+            mine = slice(found.bounds[i], found.bounds[i + 1])
+            opens[mine] = _openings(raw, found.starts[mine], found.ends[mine], words_end)
+    return opens
+
+
+def _openings(
+    raw: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], words_end: NDArray[np.int64]
+) -> list[bool]:
+    opens, word_before, other_until = [], -1, -1
+    for start, end, word in zip(starts, ends, np.searchsorted(words_end, starts, "right"), strict=True):
+        unit = raw[start:end].decode()
+        if _OTHER.match(unit):
+            opens.append(start != other_until)
+            other_until = end
+        else:
+            opens.append(word != word_before or not _HAN.match(unit))
+        word_before = word
+    return opens

@@ -201,13 +201,35 @@ class DuplicateCounts:
 
 @dataclass(frozen=True)
 class ContaminationCounts:
-    """Items of a benchmark's split, how many of them the corpus contains, and in how many documents."""
+    """Items of a benchmark's split, how many of them the documents contain, and how many documents those are.
+
+    items_short          shorter than an n-gram: they cannot be found
+    items_ignored        all that was found of them is in too many documents
+    ngrams, ngrams_found of all items, those of an item counted once
+    """
 
     benchmark: str
     split: str
     items: int
     items_found: int
     documents: int
+    items_short: int = 0
+    items_ignored: int = 0
+    ngrams: int = 0
+    ngrams_found: int = 0
+
+
+@dataclass(frozen=True)
+class Collision:
+    """Where an item stands in a document: its code points from `start` to `end`."""
+
+    benchmark: str
+    split: str
+    item_id: str
+    id: str
+    url: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -255,6 +277,7 @@ class Counts:
     quality: tuple[QualityCounts, ...] = ()
     duplicates: DuplicateCounts | None = None
     contamination: tuple[ContaminationCounts, ...] = ()
+    collisions: tuple[Collision, ...] = ()
     ignored_ngrams: tuple[IgnoredNgram, ...] = ()
     cut_documents: int = 0
     dropped_documents: int = 0

@@ -146,26 +146,42 @@ def contamination_section(counts: Counts) -> Section:
     )
     benchmarks = Table(
         "Items found",
-        columns("benchmark", "split", "items", "found", "share", "documents", names=2),
+        columns(
+            "benchmark", "split", "items", "short", "found", "share", "of n-grams", "common", "documents", names=2
+        ),
         tuple(
             (
                 named(row.benchmark),
                 named(row.split),
                 number(row.items),
+                number(row.items_short),
                 number(row.items_found),
                 part(numerals.share(row.items_found, row.items)),
+                part(numerals.share(row.ngrams_found, row.ngrams)),
+                number(row.items_ignored),
                 number(row.documents),
             )
             for row in counts.contamination
         ),
+        note="short: no n-gram long, so not to be found; common: all that was found of them is in too many documents.",
     )
+    places = Table(
+        "Where items stand, the first by benchmark; all are in contamination/",
+        columns("item", "benchmark", "split", "document", "characters", names=4),
+        tuple(
+            (named(row.item_id), named(row.benchmark), named(row.split), _address_cell(row.url or row.id),
+             named(f"{row.start:,}–{row.end:,}"))
+            for row in counts.collisions
+        ),
+        folded=True,
+    )  # fmt: skip
     ignored = Table(
         "Ignored n-grams: in too many documents to be a sign",
         columns("n-gram", "documents", first="prose"),
         tuple((prose(row.text), number(row.documents)) for row in counts.ignored_ngrams),
         folded=True,
     )
-    return Section("contamination", heading, lead, tuple(table for table in (benchmarks, ignored) if table.rows))
+    return Section("contamination", heading, lead, tuple(table for table in (benchmarks, places, ignored) if table.rows))
 
 
 def time_section(stages: Sequence[StageTime]) -> Section:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config import Config
-from pipeline.errors import ConfigError, OutputError
+from pipeline.errors import ConfigError, InputError, OutputError
 from pipeline.progress import say_kept, stage_progress
-from pipeline.run.fingerprint import Inputs, fingerprints, resolve_inputs, versions
+from pipeline.run.fingerprint import BENCHMARKS, IGNORED, Inputs, fingerprints, resolve_inputs, versions
 from pipeline.run.limits import limits_by_language
 from pipeline.run.output import TABLES, Json, Output
 from pipeline.schema import STAGES
@@ -53,6 +53,8 @@ def _run_stages(
 ) -> None:
     prints = fingerprints(config, inputs)
     published = output.read_manifest().get("stages", {})
+    if "decontaminate" in wanted and published.get("decontaminate", {}).get("fingerprint") != prints["decontaminate"]:
+        _check_benchmarks(config, inputs)
     valid = True  # every stage so far is published under its fingerprint
     for stage in STAGES[: STAGES.index(wanted[-1]) + 1]:
         entry = published.get(stage, {})
@@ -66,6 +68,22 @@ def _run_stages(
         _run_stage(stage, config, inputs, output, open_spark(), prints[stage])
         published = output.read_manifest()["stages"]
         valid = True
+
+
+def _check_benchmarks(config: Config, inputs: Inputs) -> None:
+    """Names a benchmark that cannot be read now, not after hours of reading a crawl."""
+    if config.decontaminate:
+        from pipeline.sources.benchmarks import read_items, read_phrases
+
+        paths = {key: [file.path for file in inputs[key]] for key in (BENCHMARKS, IGNORED)}
+        for key, read in (
+            ("benchmarks", lambda: read_items(paths[BENCHMARKS], config.decontaminate.text_fields)),
+            ("ignore", lambda: read_phrases(paths[IGNORED])),
+        ):
+            try:
+                read()
+            except InputError as error:
+                raise ConfigError(f"decontaminate.{key}: {error}") from None
 
 
 def _run_stage(
@@ -99,7 +117,7 @@ def _run_stage(
 
 def _step(stage: str) -> "Callable[[Work], Json]":
     """The steps are imported when the first one runs: numba and pyspark take their time."""
-    from pipeline.run import choosing, ingesting, judging, mixing, reporting
+    from pipeline.run import choosing, decontaminating, ingesting, judging, mixing, reporting
 
     steps: Mapping[str, Callable[[Work], Json]] = {
         "ingest": ingesting.ingest,
@@ -107,7 +125,7 @@ def _step(stage: str) -> "Callable[[Work], Json]":
         "annotate": judging.annotate,
         "verdict": judging.verdict,
         "deduplicate": choosing.deduplicate,
-        "decontaminate": choosing.decontaminate,
+        "decontaminate": decontaminating.decontaminate,
         "mix": mixing.mix,
         "report": reporting.report,
     }

@@ -14,8 +14,8 @@ from pipeline.errors import ConfigError
 from pipeline.schema import STAGES
 from pipeline.sources.paths import Input, resolve
 
-Inputs = dict[str, list[Input]]  # by source; the benchmarks under BENCHMARKS
-BENCHMARKS = "benchmarks of decontaminate"  # no source can have this name
+Inputs = dict[str, list[Input]]  # by source; the files of decontaminate under names that no source can have
+BENCHMARKS, IGNORED = "benchmarks of decontaminate", "phrases that decontaminate ignores"
 
 
 def resolve_inputs(config: Config) -> Inputs:
@@ -26,6 +26,7 @@ def resolve_inputs(config: Config) -> Inputs:
         inputs[name] = files[: source.limit] if source.limit else files
     if config.decontaminate:
         inputs[BENCHMARKS] = _resolve("decontaminate.benchmarks", config.decontaminate.benchmarks)
+        inputs[IGNORED] = _resolve("decontaminate.ignore", config.decontaminate.ignore)
     return inputs
 
 
@@ -58,6 +59,7 @@ def fingerprints(config: Config, inputs: Inputs) -> dict[str, str]:
 
 def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     files = {name: [[file.path, file.size, file.modified] for file in given] for name, given in inputs.items()}
+    searched = [files.get(name) for name in (BENCHMARKS, IGNORED)]
     sources = config["sources"]
     roles = {name: source["role"] for name, source in sources.items()}
     dedup, seed = config["dedup"] or {}, config["seed"]
@@ -69,7 +71,7 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
         "annotate": [dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0)],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
         "deduplicate": [dedup],
-        "decontaminate": [config["decontaminate"], files.get(BENCHMARKS), config["mixture"]["tokenizer"]],
+        "decontaminate": [config["decontaminate"], *searched, config["mixture"]["tokenizer"]],
         "mix": [config["mixture"]],
         "report": [config],
     }

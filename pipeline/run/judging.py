@@ -29,14 +29,16 @@ def train_quality(work: Work) -> Json:
         model, cards = training.fit(features.toArrow(), buckets)
     _save_model(folder / "model.npz", model)
     write_json(folder / "card.json", {"languages": cards})
-    work.say(", ".join(map(_in_words, cards)) or "no model")
+    work.say(_in_words(cards))
     return {"languages": cards}
 
 
-def _in_words(card: Json) -> str:
-    if not card["fitted"]:
-        return f"{card['language']} not fitted"
-    return f"{card['language']} AUC {card['auc']:.3f}" if "auc" in card else f"{card['language']} fitted"
+def _in_words(cards: list[Json]) -> str:
+    fitted = [card for card in cards if card["fitted"]]
+    said = [card["language"] + (f" AUC {card['auc']:.3f}" if "auc" in card else " fitted") for card in fitted]
+    if len(fitted) < len(cards):
+        said.append(f"{len(cards) - len(fitted)} without a model")
+    return ", ".join(said) or "no model"
 
 
 def annotate(work: Work) -> Json:

@@ -27,7 +27,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "annotate": ("annotations",),
     "verdict": ("verdicts",),
     "deduplicate": ("signatures", "duplicates", "verdicts"),
-    "decontaminate": ("contamination", "edits", "verdicts"),
+    "decontaminate": ("benchmarks", "contamination", "ignored_ngrams", "edits", "verdicts"),
     "mix": ("corpus", "verdicts"),
     "report": ("report",),
 }

@@ -25,6 +25,7 @@ SAMPLES = 5  # documents shown a drop reason
 SAMPLES_KEPT = 20
 EXCERPT = 400  # code points
 LARGEST = 10  # clusters shown
+COLLISIONS = 100  # shown; all of them are in contamination/
 _EXCERPTS = table({"id": STRING, "key": STRING}, {"source": STRING, "url": STRING, "excerpt": STRING, "size": LONG})
 
 
@@ -47,6 +48,7 @@ def report(work: Work) -> Json:
         quality=_quality(work, given["train_quality"]["languages"]),
         duplicates=_duplicates(work, given["deduplicate"]),
         contamination=tuple(c.ContaminationCounts(**row) for row in given["decontaminate"]["benchmarks"]),
+        collisions=_collisions(work),
         ignored_ngrams=tuple(c.IgnoredNgram(**row) for row in given["decontaminate"]["ignored"]),
         cut_documents=given["decontaminate"]["edited"],
         dropped_documents=_total(given["decontaminate"]["dropped"].get("decontaminate", {})),
@@ -174,6 +176,14 @@ def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
             for row in sorted(shown, key=lambda row: (-row["size"], row["key"]))
         ),
     )
+
+
+def _collisions(work: Work) -> tuple[c.Collision, ...]:
+    """The first collisions by benchmark, split and item."""
+    key = ["benchmark", "split", "item_id", "id", "start", "end"]
+    first = work.read("contamination").select(*key).orderBy(*key).limit(COLLISIONS)
+    rows = first.join(work.read("documents").select("id", "url"), "id", "left").orderBy(*key).collect()
+    return tuple(c.Collision(**row.asDict() | {"url": row["url"] or ""}) for row in rows)
 
 
 def _samples(work: Work) -> dict[str, tuple[c.Sample, ...]]:

@@ -10,7 +10,16 @@ from pyspark.sql.types import StructType
 from pipeline.config import Config
 from pipeline.run.fingerprint import Inputs
 from pipeline.run.output import Json, Output
-from pipeline.schema import CONTAMINATION, DOCUMENTS, DUPLICATES, EDITS, REJECTIONS, SIGNATURES, VERDICTS
+from pipeline.schema import (
+    CONTAMINATION,
+    DOCUMENTS,
+    DUPLICATES,
+    EDITS,
+    IGNORED_NGRAMS,
+    REJECTIONS,
+    SIGNATURES,
+    VERDICTS,
+)
 from pipeline.sources.documents import DocumentTexts
 
 SCHEMAS = {
@@ -20,6 +29,7 @@ SCHEMAS = {
     "signatures": SIGNATURES,
     "duplicates": DUPLICATES,
     "contamination": CONTAMINATION,
+    "ignored_ngrams": IGNORED_NGRAMS,
     "edits": EDITS,
 }
 

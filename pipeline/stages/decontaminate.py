@@ -1,24 +1,25 @@
 """Remove benchmark items from the documents that are still kept (Brown et al. 2020, appendix C).
 
-    kept ──▶ hits (n-grams of items) ──▶ without common n-grams ──▶ windows ──▶ fragments ──▶ edits, contamination
-             one pass over text          (> max_documents)         (joined)
+    kept ──▶ hits (n-grams of items) ──▶ without common n-grams ──▶ cuts: windows, fragments ──▶ edits, contamination
+             one pass over text          (> max_documents)          a pass over cut documents
 
 The paper: 13-grams; cut the n-gram and 200 characters on each side; drop fragments under 200 characters; drop a
 document that falls into more than 10 pieces; ignore n-grams that stand in more than 10 documents.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyspark.sql import DataFrame, Window
+from numpy.typing import NDArray
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructField, StructType
 
-from pipeline.arrow import Texts, column_from
+from pipeline.arrow import Texts
 from pipeline.kernels import edits, ngrams, tokens
+from pipeline.kernels.chinese import word_openings
 from pipeline.kernels.text import units
 from pipeline.schema import INT, LONG, STRING, table
 
@@ -29,139 +30,189 @@ class Settings(NamedTuple):
     window: int
     min_fragment: int
     max_fragments: int
-    mode: str  # cut | drop | report
+    mode: Literal["cut", "drop", "report"]
+    split: bool  # each fragment a document
+
+
+class Stored(Protocol):
+    """An index that a worker opens for itself."""
+
+    def open(self) -> ngrams.Index: ...
 
 
 class Benchmarks(NamedTuple):
-    """The items' n-grams. `grams` has a row for each n-gram of each item: gram, item (a row of `items`), text."""
+    """The items with their n-grams. `items`: benchmark, split, item_id, item (its row), words, ngram (words), ngrams (its
+    number, ignored ones included).
+    """
 
-    items: pa.Table  # benchmark, split, item_id
-    grams: pa.Table  # gram (uint64), item (int32)
-    indexes: tuple[ngrams.Index, ...]  # one a gram size
+    items: pa.Table
+    grams: ngrams.Grams
+    head: int
 
 
-PHRASES = 100  # ignored n-grams whose text the report shows
-
-HITS = table({"id": STRING, "part": INT, "token_count": LONG, "length": LONG}, {
+HITS = table({"id": STRING, "part": INT, "token_count": LONG}, {
     "grams": ArrayType(LONG, False), "starts": ArrayType(LONG, False), "ends": ArrayType(LONG, False),
 })  # fmt: skip
-_SPAN = StructType([StructField("start", LONG, False), StructField("end", LONG, False)])
-_CUT = StructType([
-    StructField("removed", ArrayType(_SPAN, False), False), StructField("n_fragments", INT, False),
-    StructField("n_kept", INT, False),
-])  # fmt: skip
+_SPANS = ArrayType(StructType([StructField("start", LONG, False), StructField("end", LONG, False)]), False)
+CUTS = table({
+    "id": STRING, "part": INT, "removed": _SPANS, "n_fragments": INT, "n_kept": INT, "token_count": LONG,
+})  # fmt: skip
+_ITEM = ("benchmark", "split", "item_id")
 
 
-def index_benchmarks(items: pa.Table, ngram: int) -> Benchmarks:
-    """The n-grams of `items`: benchmark, split, id, text. An item shorter than an n-gram has none, and cannot be found."""
-    found: dict[int, list[np.ndarray]] = {}
-    owners: dict[int, list[np.ndarray]] = {}
-    for row, text in enumerate(items["text"].to_pylist()):
-        size = ngrams.gram_size(ngram, ngrams.mostly_cjk(text))
-        grams = ngrams.item_grams(text, size)
-        found.setdefault(size, []).append(grams)
-        owners.setdefault(size, []).append(np.full(len(grams), row, np.int32))
-    indexes = tuple(ngrams.build_index(np.concatenate(found[size]), size) for size in sorted(found))
-    grams_table = pa.table({
-        "gram": np.concatenate([one for size in sorted(found) for one in found[size]] or [np.zeros(0, np.uint64)]),
-        "item": np.concatenate([one for size in sorted(found) for one in owners[size]] or [np.zeros(0, np.int32)]),
-    })  # fmt: skip
-    names = items.select(["benchmark", "split", "id"]).rename_columns(["benchmark", "split", "item_id"])
-    return Benchmarks(names, grams_table, indexes)
+def index_items(items: pa.Table, ngram: int | Literal["auto"], chinese: str, ignored: list[str]) -> Benchmarks:
+    """The n-grams of `items` (benchmark, split, id, text), but for the phrases in `ignored`.
+
+    `ngram: auto` takes appendix C's N of each benchmark. `chinese: characters` counts each Han character as a word. An
+    item shorter than an n-gram has none, and cannot be found.
+    """
+    found = units(items["text"])
+    opens = np.ones(len(found.hashes), np.bool_)
+    if chinese == "words":
+        opens = word_openings(items["text"].combine_chunks(), found)
+    words = ngrams.count_words(found, opens)
+    sizes = _auto_sizes(items["benchmark"], words) if ngram == "auto" else np.full(len(words), ngram, np.int64)
+    head = int(sizes.min()) if len(sizes) else 1
+    grams = ngrams.item_grams(found, opens, sizes, head)
+    described = items.select(["benchmark", "split", "id"]).rename_columns(_ITEM)
+    for name, values in (
+        ("item", np.arange(len(words))), ("words", words), ("ngram", sizes),
+        ("ngrams", np.bincount(grams.items, minlength=len(words))),
+    ):  # fmt: skip
+        described = described.append_column(name, pa.array(values.astype(np.int32)))
+    return Benchmarks(described, grams.without(ngrams.phrase_hashes(pa.array(ignored, pa.string()))), head)
 
 
-def find_hits(kept: DataFrame, texts: Texts, benchmarks: Benchmarks | None, tokenizer: str) -> DataFrame:
+def _auto_sizes(benchmarks: pa.ChunkedArray, words: NDArray[np.int64]) -> NDArray[np.int64]:
+    codes = np.asarray(benchmarks.combine_chunks().dictionary_encode().indices)
+    sizes = [ngrams.auto_size(words[codes == code]) for code in range(codes.max(initial=-1) + 1)]
+    return np.asarray(np.array(sizes, np.int64)[codes])
+
+
+def find_hits(kept: DataFrame, texts: Texts, index: Stored | None, tokenizer: str) -> DataFrame:
     """Rows of HITS for `kept`: id, part. Tokens are counted in the same pass, for documents that no cut will touch."""
-    indexes = benchmarks.indexes if benchmarks else ()
-    return texts(kept.select("id", "part"), ("text",), partial(_hits, indexes=indexes, tokenizer=tokenizer), HITS)
+    return texts(kept.select("id", "part"), ("text",), partial(_hits, stored=index, tokenizer=tokenizer), HITS)
 
 
-def _hits(batch: pa.RecordBatch, indexes: tuple[ngrams.Index, ...], tokenizer: str) -> pa.RecordBatch:
+def _hits(batch: pa.RecordBatch, stored: Stored | None, tokenizer: str) -> pa.RecordBatch:
     text = batch["text"]
-    found = units(text) if indexes else None
-    hits = [ngrams.find(text, found, index) for index in indexes] if found else []
-    documents = np.concatenate([hit.documents for hit in hits] or [np.zeros(0, np.int64)])
-    order = np.argsort(documents, kind="stable")
-    bounds = pa.array(np.searchsorted(documents[order], np.arange(len(text) + 1)), pa.int32())
-
-    def lists(name: str) -> pa.Array:
-        values = np.concatenate([getattr(hit, name) for hit in hits] or [np.zeros(0, np.int64)])[order]
-        return pa.ListArray.from_arrays(bounds, pa.array(values.astype(np.int64, copy=False).view(np.int64)))
-
-    return pa.record_batch({
-        "id": batch["id"], "part": batch["part"],
-        "token_count": pa.array(tokens.count_tokens(text, tokenizer)),
-        "length": pc.utf8_length(text).cast(pa.int64()),
-        "grams": lists("grams"), "starts": lists("starts"), "ends": lists("ends"),
-    })  # fmt: skip
+    columns = {"id": batch["id"], "part": batch["part"], "token_count": pa.array(tokens.count_tokens(text, tokenizer))}
+    none = np.zeros(0, np.int64)
+    found = ngrams.find(text, stored.open()) if stored else ngrams.Hits(none, none.view(np.uint64), none, none)
+    bounds = pa.array(np.searchsorted(found.documents, np.arange(len(text) + 1)), pa.int32())
+    for name in ("grams", "starts", "ends"):
+        columns[name] = pa.ListArray.from_arrays(bounds, pa.array(getattr(found, name).view(np.int64)))
+    return pa.record_batch(columns)
 
 
 def collisions(hits: DataFrame, max_documents: int) -> tuple[DataFrame, DataFrame]:
-    """(id, part, length, gram, start, end) of the n-grams that count, and (gram, documents) of those that are too common.
+    """(id, part, gram, start, end) of the n-grams that count, and (gram, documents) of those that are too common.
 
     `hits` is read from a checkpoint: its text pass is not repeated.
     """
-    zipped = F.explode(F.arrays_zip("grams", "starts", "ends")).alias("hit")
-    places = hits.where(F.size("grams") > 0).select("id", "part", "length", zipped).select(
-        "id", "part", "length", F.col("hit.grams").alias("gram"), F.col("hit.starts").alias("start"),
-        F.col("hit.ends").alias("end"),
-    )  # fmt: skip
+    places = _places(hits)
     common = (
         places.groupBy("gram").agg(F.count_distinct("id").alias("documents")).where(F.col("documents") > max_documents)
     )
-    return places.join(common, "gram", "left_anti"), common
+    return places.join(common, "gram", "left_anti").select("id", "part", "gram", "start", "end"), common
 
 
-def contamination(places: DataFrame, benchmarks: Benchmarks) -> DataFrame:
-    """Rows of CONTAMINATION: each stretch of a document whose n-grams are one item's.
+def _places(hits: DataFrame) -> DataFrame:
+    zipped = F.explode(F.arrays_zip("grams", "starts", "ends")).alias("hit")
+    return hits.where(F.size("grams") > 0).select("id", "part", zipped).select(
+        "id", "part", F.col("hit.grams").alias("gram"), F.col("hit.starts").alias("start"), F.col("hit.ends").alias("end")
+    )  # fmt: skip
 
-    The n-grams found are collected (no more than the benchmarks have), so that only their items are joined.
-    """
-    spark = places.sparkSession
-    seen = places.select("gram").distinct().toArrow()["gram"].to_numpy().view(np.uint64)
-    owned = benchmarks.grams.filter(pc.is_in(benchmarks.grams["gram"], value_set=pa.array(seen, pa.uint64())))
-    named = benchmarks.items.take(owned["item"]).append_column("gram", pa.array(owned["gram"].to_numpy().view(np.int64)))
-    items = spark.createDataFrame(named).distinct()
-    key = ["id", "benchmark", "split", "item_id"]
-    joined = places.join(items, "gram")
-    ordered = Window.partitionBy(*key).orderBy("start", "end")
+
+def contamination(places: DataFrame, grams: DataFrame, items: DataFrame) -> DataFrame:
+    """Rows of CONTAMINATION: each stretch of a document whose n-grams are one item's. `grams`: gram, item."""
+    owners = grams.select("gram", "item").distinct()
+    ordered = Window.partitionBy("id", "item").orderBy("start", "end")
     reach = F.max("end").over(ordered.rowsBetween(Window.unboundedPreceding, -1))
     opens = F.coalesce((F.col("start") > reach).cast("int"), F.lit(1))
-    stretch = joined.withColumn("opens", opens).withColumn("stretch", F.sum("opens").over(ordered))
-    spans = stretch.groupBy(*key, "stretch").agg(F.min("start").alias("start"), F.max("end").alias("end"))
-    return spans.select(*key, "start", "end")
+    opened = places.join(owners, "gram").withColumn("opens", opens)
+    stretches = opened.withColumn("stretch", F.sum("opens").over(ordered)).groupBy("id", "item", "stretch")
+    spans = stretches.agg(F.min("start").alias("start"), F.max("end").alias("end"))
+    return spans.join(items, "item").select("id", *_ITEM, "start", "end")
 
 
-def cuts(places: DataFrame, settings: Settings) -> DataFrame:
-    """id, part, removed (spans), n_fragments, n_kept of each document with a collision."""
-    cut = column_from(partial(_cut, window=settings.window, min_fragment=settings.min_fragment), _CUT)
-    grouped = places.groupBy("id", "part", "length").agg(
-        F.collect_list("start").alias("starts"), F.collect_list("end").alias("ends")
-    )
-    found = grouped.select("id", "part", cut("starts", "ends", "length").alias("cut"))
-    return found.select("id", "part", "cut.removed", "cut.n_fragments", "cut.n_kept")
+def seen(places: DataFrame, common: DataFrame, grams: DataFrame, items: DataFrame) -> DataFrame:
+    """How much of each benchmark was seen: benchmark, split, items, items_short (than an n-gram), items_found,
+    items_ignored (all their n-grams that were found are too common), ngrams, ngrams_found; an item's n-grams are distinct.
+    """
+    owners = grams.select("gram", "item").distinct()
+    found = places.select("gram", F.lit(1).alias("counts")).unionByName(common.select("gram", F.lit(0).alias("counts")))
+    by_item = owners.join(found.distinct(), "gram", "left").groupBy("item").agg(
+        F.count(F.lit(1)).alias("n"), F.sum("counts").alias("found"), F.count("counts").alias("any")
+    )  # fmt: skip
+    n, found_n, any_n = (F.coalesce(name, F.lit(0)) for name in ("n", "found", "any"))
+
+    def count(condition: Column) -> Column:
+        return F.sum(condition.cast("long"))
+
+    return items.join(by_item, "item", "left").groupBy("benchmark", "split").agg(
+        F.count(F.lit(1)).alias("items"), count(F.col("ngrams") == 0).alias("items_short"),
+        count(found_n > 0).alias("items_found"), count((found_n == 0) & (any_n > 0)).alias("items_ignored"),
+        F.sum(n).alias("ngrams"), F.sum(found_n).alias("ngrams_found"),
+    )  # fmt: skip
 
 
-def _cut(starts: pa.Array, ends: pa.Array, lengths: pa.Array, window: int, min_fragment: int) -> pa.Array:
-    rows = []
-    for begin, end, length in zip(starts, ends, lengths.to_pylist(), strict=True):
-        windows = ngrams.windows(np.array(begin.as_py()), np.array(end.as_py()), window, length)
-        fragments = ngrams.fragments(windows, length)
-        kept = [fragment for fragment in fragments if fragment[1] - fragment[0] >= min_fragment]
-        removed = ngrams.fragments(kept, length) if kept else [(0, length)]
-        rows.append({
-            "removed": [{"start": a, "end": b} for a, b in removed],
-            "n_fragments": len(fragments), "n_kept": len(kept),
-        })  # fmt: skip
+def cuts(
+    places: DataFrame, common: DataFrame, texts: Texts, index: Stored, settings: Settings, tokenizer: str
+) -> DataFrame:
+    """Rows of CUTS for each document with a collision: `token_count` is that of the text as it will be written.
+
+    The common n-grams are collected: no more than the benchmarks have.
+    """
+    known = np.sort(common.select("gram").toArrow()["gram"].to_numpy()) if settings.mode == "cut" else None
+    span = F.struct("start", "end")
+    rows = places.groupBy("id", "part").agg(F.collect_set(span).alias("places"))
+    kernel = partial(_cut, common=known, stored=index, settings=settings, tokenizer=tokenizer)
+    return texts(rows, ("text",), kernel, CUTS)
+
+
+def _cut(
+    batch: pa.RecordBatch, common: NDArray[np.int64] | None, stored: Stored, settings: Settings, tokenizer: str
+) -> pa.RecordBatch:
+    index, rows, written, owners = stored.open(), [], [], []
+    for at, (text, places) in enumerate(zip(batch["text"].to_pylist(), batch["places"].to_pylist(), strict=True)):
+        search = partial(_left, text=text, common=common, index=index, settings=settings)
+        spans = [(place["start"], place["end"]) for place in places]
+        one = edits.cut(text, spans, settings.window, settings.min_fragment, search)
+        rows.append(one)
+        left = edits.pieces(text, one.removed)
+        written += left if settings.split else [edits.SEPARATOR.join(left)]
+        owners += [at] * (len(left) if settings.split else 1)
+    counted = np.zeros(len(batch), np.int64)
+    np.add.at(counted, np.array(owners, np.int64), tokens.count_tokens(pa.array(written, pa.string()), tokenizer))
+    removed = [[{"start": start, "end": end} for start, end in one.removed] for one in rows]
     span = pa.struct([pa.field("start", pa.int64(), False), pa.field("end", pa.int64(), False)])
-    return pa.array(rows, pa.struct([
-        pa.field("removed", pa.list_(pa.field("element", span, False)), False),
-        pa.field("n_fragments", pa.int32(), False), pa.field("n_kept", pa.int32(), False),
-    ]))  # fmt: skip
+    return pa.record_batch({
+        "id": batch["id"], "part": batch["part"],
+        "removed": pa.array(removed, pa.list_(pa.field("element", span, False))),
+        "n_fragments": pa.array([one.n_fragments for one in rows], pa.int32()),
+        "n_kept": pa.array([one.n_kept for one in rows], pa.int32()),
+        "token_count": pa.array(counted),
+    })  # fmt: skip
+
+
+def _left(
+    kept: list[edits.Span], text: str, common: NDArray[np.int64] | None, index: ngrams.Index, settings: Settings
+) -> list[edits.Span]:
+    """The collisions in what will be written of `kept`, as spans of `text`; none of a text that will be dropped."""
+    if common is None or len(kept) > settings.max_fragments:
+        return []
+    pieces = [text[a:b] for a, b in kept]
+    found = ngrams.find(pa.array(pieces if settings.split else [edits.SEPARATOR.join(pieces)]), index)
+    new = ~np.isin(found.grams.view(np.int64), common)
+    spans = zip(found.documents[new].tolist(), found.starts[new].tolist(), found.ends[new].tolist(), strict=True)
+    if settings.split:
+        return [(kept[piece][0] + start, kept[piece][0] + end) for piece, start, end in spans]
+    return [edits.to_original(kept, start, end) for _, start, end in spans]
 
 
 def dropped(found: DataFrame, settings: Settings) -> DataFrame:
-    """id, drop_reason. `found`: rows of `cuts`."""
+    """id, drop_reason. `found`: rows of CUTS."""
     if settings.mode == "report":
         return found.where("false").select("id", F.lit("").alias("drop_reason"))
     if settings.mode == "drop":
@@ -172,60 +223,48 @@ def dropped(found: DataFrame, settings: Settings) -> DataFrame:
     return found.select("id", reason.alias("drop_reason")).where("drop_reason IS NOT NULL")
 
 
+def _stays(found: DataFrame, settings: Settings) -> DataFrame:
+    cut = F.lit(settings.mode == "cut") & (F.col("n_fragments") <= settings.max_fragments) & (F.col("n_kept") > 0)
+    return found.where(cut)
+
+
 def edit_spans(found: DataFrame, settings: Settings) -> DataFrame:
     """Rows of EDITS: what is cut from the documents that stay."""
-    if settings.mode != "cut":
-        found = found.where("false")
-    stays = found.where((F.col("n_fragments") <= settings.max_fragments) & (F.col("n_kept") > 0))
-    spans = stays.select("id", "part", F.explode("removed").alias("span"))
+    spans = _stays(found, settings).select("id", "part", F.explode("removed").alias("span"))
     return spans.select(
         "id", "part", "span.start", "span.end",
-        F.lit("\n\n").alias("replacement"), F.lit("decontaminate").alias("reason"),
+        F.lit(edits.SEPARATOR).alias("replacement"), F.lit("decontaminate").alias("reason"),
     )  # fmt: skip
 
 
-def edited_tokens(edited: DataFrame, texts: Texts, tokenizer: str) -> DataFrame:
-    """id, token_count of the documents in `edited` (rows of EDITS), of their text as it will be written."""
-    rows = edited.groupBy("id", "part").agg(F.sort_array(F.collect_list(F.struct("start", "end"))).alias("removed"))
-    return texts(rows, ("text",), partial(_count_edited, tokenizer=tokenizer), table({"id": STRING, "token_count": LONG}))
-
-
-def _count_edited(batch: pa.RecordBatch, tokenizer: str) -> pa.RecordBatch:
-    texts = [
-        edits.apply(text, [(span["start"], span["end"]) for span in removed])
-        for text, removed in zip(batch["text"].to_pylist(), batch["removed"].to_pylist(), strict=True)
-    ]
-    counted = tokens.count_tokens(pa.array(texts, pa.string()), tokenizer)
-    return pa.record_batch({"id": batch["id"], "token_count": pa.array(counted)})
-
-
-def recounted(tokens: DataFrame, edited: DataFrame) -> DataFrame:
-    """id, token_count: `tokens`, with the counts of `edited` documents in their place."""
-    joined = tokens.join(edited.withColumnRenamed("token_count", "edited_count"), "id", "left")
+def recounted(hits: DataFrame, found: DataFrame, settings: Settings) -> DataFrame:
+    """id, token_count of all documents, as they will be written. `found`: rows of CUTS."""
+    edited = _stays(found, settings).select("id", F.col("token_count").alias("edited_count"))
+    joined = hits.select("id", "token_count").join(edited, "id", "left")
     return joined.select("id", F.coalesce("edited_count", "token_count").alias("token_count"))
 
 
-def common_phrases(hits: DataFrame, common: DataFrame, texts: Texts) -> list[dict[str, object]]:
-    """text, documents of the n-grams that were ignored as common, the most frequent first, PHRASES at most. Starts a job."""
-    zipped = F.explode(F.arrays_zip("grams", "starts", "ends")).alias("hit")
-    places = hits.where(F.size("grams") > 0).select("id", "part", zipped)
-    ranked = common.orderBy(F.desc("documents"), "gram").limit(PHRASES)
-    example = F.min(F.struct("id", "part", "hit.starts", "hit.ends")).alias("at")
-    found = places.join(ranked, places["hit.grams"] == ranked["gram"]).groupBy("gram", "documents").agg(example)
-    spans = F.collect_list(F.struct("at.starts", "at.ends", "documents")).alias("spans")
+def ignored_ngrams(
+    hits: DataFrame, common: DataFrame, grams: DataFrame, items: DataFrame, texts: Texts
+) -> DataFrame:
+    """Rows of IGNORED_NGRAMS: n-grams in too many documents, their text in one of them, and the items they are of."""
+    example = F.min(F.struct("id", "part", "start", "end")).alias("at")
+    found = _places(hits).join(common, "gram").groupBy("gram", "documents").agg(example)
+    spans = F.collect_list(F.struct("at.start", "at.end", "gram", "documents")).alias("spans")
     rows = found.groupBy("at.id", "at.part").agg(spans)
-    phrases = texts(rows, ("text",), _phrases, table({"text": STRING, "documents": LONG})).collect()
-    ordered = sorted(((row["text"], row["documents"]) for row in phrases), key=lambda row: (-row[1], row[0]))
-    return [{"text": text, "documents": documents} for text, documents in ordered]
+    phrases = texts(rows, ("text",), _phrases, table({"gram": LONG, "text": STRING, "documents": LONG}))
+    owned = phrases.join(grams.select("gram", "item").distinct(), "gram").join(items, "item")
+    return owned.select("text", "documents", *_ITEM)
 
 
 def _phrases(batch: pa.RecordBatch) -> pa.RecordBatch:
     found = [
-        (text[span["starts"] : span["ends"]], span["documents"])
+        (span["gram"], text[span["start"] : span["end"]], span["documents"])
         for text, spans in zip(batch["text"].to_pylist(), batch["spans"].to_pylist(), strict=True)
         for span in spans
     ]
     return pa.record_batch({
-        "text": pa.array([text for text, _ in found], pa.string()),
-        "documents": pa.array([documents for _, documents in found], pa.int64()),
+        "gram": pa.array([gram for gram, _, _ in found], pa.int64()),
+        "text": pa.array([text for _, text, _ in found], pa.string()),
+        "documents": pa.array([documents for _, _, documents in found], pa.int64()),
     })  # fmt: skip

@@ -3,6 +3,8 @@
 The configs name the data beside the checkout; another folder (TAOJIN_TEST_DATA) is linked in its place.
 """
 
+import gzip
+import json
 import re
 import shutil
 import subprocess
@@ -134,6 +136,49 @@ def test_contamination(measure, data):
     found, expected = map(int, re.search(r"(?m)^all: (\d+) of (\d+) expected", text).groups())
     assert expected >= 260
     assert found >= expected - 12  # n-grams in more than ten documents are ignored by the rule
+
+
+UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+UNIT = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
+
+
+def thirteens(text: str) -> set[tuple[str, ...]]:
+    units = UNIT.findall(text.lower())
+    return {tuple(units[i : i + 13]) for i in range(len(units) - 12)}
+
+
+def test_every_plant_is_found_or_named_as_ignored(measure, data):
+    """By brute force: what shares 13 units with its page's text is in contamination/, or all that it shares is common."""
+    items = {}
+    for path in sorted((data / "benchmarks").glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as stream:
+            items.update((row["id"], row["text"]) for row in map(json.loads, stream))
+    documents = {row["id"]: row for row in table(measure, "documents").select(["id", "url", "text"]).to_pylist()}
+    by_url = {row["url"]: row for row in documents.values()}
+    collisions = rows(measure, "contamination")
+    found = {(row["id"], row["item_id"]) for row in collisions}
+    ignored = {gram for row in rows(measure, "ignored_ngrams") for gram in thirteens(row["text"])}
+    n = Counter()
+    for line in (data / "crawl" / "contamination.jsonl").read_text(encoding="utf-8").splitlines():
+        plant = json.loads(line)
+        page = by_url[plant["url"]]
+        shared = thirteens(items[plant["id"]]) & thirteens(page["text"])
+        hit = (page["id"], plant["id"]) in found
+        unfound = "not in the text" if not shared else "ignored" if shared <= ignored else "missed"
+        outcome = "found" if hit else unfound
+        n[outcome] += 1
+        if outcome != "found":
+            print(outcome, plant["id"], plant["style"], plant["url"])
+        assert not hit or shared
+    print(n)
+    assert n["missed"] == 0
+    assert n["found"] + n["ignored"] >= 268
+    planted = {json.loads(line)["url"] for line in (data / "crawl" / "contamination.jsonl").open(encoding="utf-8")}
+    for row in collisions:
+        text = documents[row["id"]]["text"][row["start"] : row["end"]]
+        assert thirteens(text) & thirteens(items[row["item_id"]])
+        if documents[row["id"]]["url"] not in planted:
+            print("no plant:", row["id"], row["item_id"], repr(text))
 
 
 def test_damaged_files_cost_their_own_records(place, data):

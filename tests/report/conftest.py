@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from pipeline.report.counts import (
+    Collision,
     ContaminationCounts,
     Counts,
     DuplicateCounts,
@@ -212,9 +213,12 @@ def counts() -> Counts:
             ),
         ),
         contamination=(
-            ContaminationCounts("mmlu", "test", 14_042, 12, 9),
+            ContaminationCounts("mmlu", "test", 14_042, 12, 9, 66, 3, 938_345, 9_383),
             ContaminationCounts("gsm8k", "test", 1_319, 0, 0),
             ContaminationCounts("cmmlu", "test", 11_582, 4, 2),
+        ),
+        collisions=(
+            Collision("mmlu", "test", "mmlu/astronomy/7", "urn:uuid:d1", "https://quiz.example/stars", 12_040, 12_130),
         ),
         ignored_ngrams=(
             IgnoredNgram("which of the following is the best description of the process by which", 41),

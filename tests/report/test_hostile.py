@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from pipeline.report import Counts, render
-from pipeline.report.counts import IgnoredNgram, LargestCluster, Sample
+from pipeline.report.counts import Collision, IgnoredNgram, LargestCluster, Sample
 from pipeline.report.latex import escape
 
 HOSTILE = [
@@ -50,6 +50,7 @@ def everywhere(counts: Counts, text: str) -> Counts:
         duplicates=replace(counts.duplicates, largest=(LargestCluster(text, 2, text, text),),
                            by_source=(replace(counts.duplicates.by_source[0], kept_source=text, removed_source=text),)),
         contamination=tuple(replace(row, benchmark=text, split=text) for row in counts.contamination),
+        collisions=(Collision(text, text, text, text, text, 0, 9), Collision(text, text, text, text, "", 0, 9)),
         ignored_ngrams=(IgnoredNgram(text, 11),),
         stages=tuple(replace(row, stage=text) for row in counts.stages),
         warnings=(text,), samples={"kept": sample, text: sample}, rejection_reasons={text: text},

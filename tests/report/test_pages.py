@@ -171,6 +171,13 @@ def test_markdown_fits_a_terminal(counts):
         assert len({terminal_width(line) for line in table.splitlines()}) == 1, table
 
 
+def test_items_found_are_named_with_their_places(counts):
+    page, markdown = render(counts)["index.html"], render(counts)["report.md"]
+    for text in (page, markdown):
+        assert "https://quiz.example/stars" in text and "12,040–12,130" in text
+    assert re.search(r"\| mmlu +\| test +\| 14,042 \| +66 \| +12 \| .*\| +1 % \| +3 \| +9 \|", markdown)
+
+
 def test_samples_open_under_their_reason(counts):
     page = render(counts)["index.html"]
     few_words = page.split("too_few_words</bdi>")[1].split("</details>")[0]
