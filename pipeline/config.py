@@ -31,7 +31,7 @@ class Section(BaseModel):
 
 
 class Source(Section):
-    format: Literal["warc", "jsonl", "parquet"]
+    format: Literal["warc", "wet", "jsonl", "parquet"]
     """warc | jsonl | parquet: how its documents are stored. jsonl and parquet hold a column `text`."""
     paths: value.InputPaths
     """Files, globs or folders; relative to the config file."""

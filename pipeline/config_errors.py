@@ -12,7 +12,7 @@ from pipeline.yaml_config import Document, Location
 
 # What the contract names and a later version builds. `*` is any name.
 PLANNED_VALUES: dict[Location, tuple[str, ...]] = {
-    ("sources", "*", "format"): ("wet", "text", "epub", "mediawiki", "links"),
+    ("sources", "*", "format"): ("text", "epub", "mediawiki", "links"),
     ("extract", "engine"): ("trafilatura",),
     ("quality", "select"): ("top_fraction",),
     ("quality", "select", "alpha"): ("fit",),

@@ -7,9 +7,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pipeline.sources.paths import Input
 from pipeline.sources.tables import JsonLinesSource, ParquetSource
-from pipeline.sources.warc import WarcSource
+from pipeline.sources.warc import WarcSource, WetSource
 
-FORMATS = {"warc": WarcSource, "jsonl": JsonLinesSource, "parquet": ParquetSource}
+FORMATS = {"warc": WarcSource, "wet": WetSource, "jsonl": JsonLinesSource, "parquet": ParquetSource}
 
 
 def read(

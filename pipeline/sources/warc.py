@@ -1,4 +1,5 @@
-"""WARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record that counts.
+"""WARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record that counts;
+`wet` takes the text of conversion records, too.
 
 Options, all strings: `paths`, a JSON list of files in the order of the partitions (or Spark's own `path`), `origin`,
 `engine` (blocks | resiliparse | whole_page) and `max_record_bytes`.
@@ -35,6 +36,7 @@ class Reading(NamedTuple):
     folder: str  # the source's files lie in it; ids are relative to it
     engine: str
     max_record_bytes: int
+    wet: bool = False  # conversion records are documents
 
 
 class FilePartition(InputPartition):
@@ -59,14 +61,26 @@ class WarcSource(DataSource):
         return WarcReader(dict(self.options))
 
 
+class WetSource(WarcSource):
+    """Common Crawl's WET files: the text that it took from each page, as conversion records."""
+
+    @classmethod
+    def name(cls) -> str:
+        return "wet"
+
+    def reader(self, schema: StructType) -> "WarcReader":
+        return WarcReader(dict(self.options), wet=True)
+
+
 class WarcReader(DataSourceReader):
-    def __init__(self, options: dict[str, str]) -> None:
+    def __init__(self, options: dict[str, str], wet: bool = False) -> None:
         self.paths = input_paths(options)
         self.reading = Reading(
             options.get("origin", "warc"),
             common_folder(self.paths),
             options.get("engine", ENGINES[0]),
             int(options.get("max_record_bytes", MAX_RECORD_BYTES)),
+            wet,
         )
         if self.reading.engine not in ENGINES:
             raise ValueError(f"engine: {self.reading.engine!r} is none of {', '.join(ENGINES)}")
@@ -141,7 +155,7 @@ def _row(item: Record | Stretch, path: str, reading: Reading) -> Row | None:
     text, remark, detail = "", item.fault, None
     if not item.fault:
         try:
-            text, remark = page_text(item, reading.engine, reading.max_record_bytes)
+            text, remark = page_text(item, reading)
         except Exception as error:  # whatever a page does to a parser costs this page
             remark, detail = "extract_failed", {"detail": clean(f"{type(error).__name__}: {error}")}
     row = Row(
@@ -162,13 +176,13 @@ def _row(item: Record | Stretch, path: str, reading: Reading) -> Row | None:
     return row
 
 
-def page_text(record: Record, engine: str, limit: int) -> tuple[str, str | None]:
+def page_text(record: Record, reading: Reading) -> tuple[str, str | None]:
     """The record's main text and a remark on it; or an empty text and the reason why there is none."""
     if record.kind == "revisit":
         return "", "revisit"
-    if record.kind == "conversion":
-        return "", "not_html"
     content_type = record.headers.get("content-type", "")
+    if record.kind == "conversion":
+        return _converted_text(record, content_type) if reading.wet else ("", "not_html")
     if record.kind == "resource":
         response = http.Response(200, {"content-type": content_type}, record.block)
         if "html" not in content_type.lower():
@@ -177,7 +191,16 @@ def page_text(record: Record, engine: str, limit: int) -> tuple[str, str | None]
         response = http.parse_response(record.block)
     if response.status not in (200, None):
         return "", "http_status"
-    return _html_text(response, engine, limit, remark="truncated" if "warc-truncated" in record.headers else None)
+    remark = "truncated" if "warc-truncated" in record.headers else None
+    return _html_text(response, reading.engine, reading.max_record_bytes, remark)
+
+
+def _converted_text(record: Record, content_type: str) -> tuple[str, str | None]:
+    """A conversion record's text, which is UTF-8 and no HTML any more."""
+    if content_type and "text/plain" not in content_type.lower():
+        return "", "not_html"
+    text = record.block.decode("utf-8", "replace").replace("\0", "\ufffd").strip()
+    return (text, None) if text else ("", "no_text")
 
 
 def _html_text(response: http.Response, engine: str, limit: int, remark: str | None) -> tuple[str, str | None]:

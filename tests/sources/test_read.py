@@ -82,6 +82,17 @@ def test_lines_and_parquet(spark, tmp_path):
     ]
 
 
+def test_the_wet_twin_of_the_samples_crawl(spark, sample_config):
+    """Every page with text has its twin there, under an id of its own."""
+    found = {}
+    for kind, files in (("warc", "crawl/*-00000.warc.gz"), ("wet", "crawl/*.warc.wet.gz")):
+        rows = read(spark, kind, "cc", resolve([files], sample_config.parent), "whole_page", LIMIT)
+        found[kind] = {row.url: row for row in rows.where("outcome = 'document'").collect()}
+    assert len(found["wet"]) > 50
+    assert found["wet"].keys() == found["warc"].keys()
+    assert not {row.id for row in found["wet"].values()} & {row.id for row in found["warc"].values()}
+
+
 def test_each_html_response_of_a_real_shard_is_a_document_or_a_rejection(spark, data):
     path = data / "crawl" / "CC-MAIN-20261122-contam.warc.gz"
     rows = read(spark, "warc", "cc", resolve([str(path)], data), "resiliparse", LIMIT).collect()

@@ -7,7 +7,7 @@ import brotli
 import pytest
 import zstandard
 
-from pipeline.sources.warc import WarcReader
+from pipeline.sources.warc import Reading, WarcReader, file_rows
 from tests.sources.archives import (
     PARAGRAPH,
     assert_balanced,
@@ -152,6 +152,26 @@ def test_a_body_damaged_half_way_keeps_its_beginning(tmp_path):
 def test_other_records_that_may_hold_text(tmp_path, kind, content_type, expected):
     row = one(tmp_path, BODY, f"Content-Type: {content_type}", kind=kind)
     assert (row.remark or row.outcome) == expected
+
+
+def test_wet_takes_the_text_of_conversion_records(tmp_path):
+    path = tmp_path / "CC-MAIN-20261122-00000.warc.wet.gz"
+    text = "淘金 is washing gold.\r\nA grain at a time."
+    path.write_bytes(
+        members(
+            record(b"Software: x", 0, kind="warcinfo"),
+            record(text.encode(), 1, "Content-Type: text/plain", kind="conversion"),
+            record(b" \n", 2, "Content-Type: text/plain", kind="conversion"),
+            record(b"{}", 3, "Content-Type: application/json", kind="conversion"),
+            good(4),
+        )
+    )
+    rows = list(file_rows(str(path), Reading("cc", f"{tmp_path}/", "blocks", 10_000_000, wet=True)))
+    assert outcome(rows) == ["1", "no_text 2", "not_html 3", "4"]
+    assert rows[0].text == text
+    assert (rows[0].url, rows[0].dump) == ("http://Gold.example:8080/1", "CC-MAIN-20261122")
+    assert_balanced(rows)
+    assert outcome(read_rows(path)) == ["not_html 1", "not_html 2", "not_html 3", "4"]
 
 
 @pytest.mark.parametrize("kind", ["request", "warcinfo", "metadata", "continuation", "unknown"])
