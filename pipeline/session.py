@@ -14,7 +14,8 @@ import sys
 import sysconfig
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,12 +104,25 @@ def _start(settings: Mapping[str, str]) -> "SparkSession":
     with tempfile.TemporaryFile() as log:
         streams = {} if "TAOJIN_SPARK_LOG" in os.environ else {"stdout": log, "stderr": log}
         try:
-            gateway = None if SparkContext._gateway else launch_gateway(conf, streams)  # type: ignore[no-untyped-call]
+            with _safe_path():
+                gateway = None if SparkContext._gateway else launch_gateway(conf, streams)  # type: ignore[no-untyped-call]
         except PySparkRuntimeError:
             log.seek(0)
             said = log.read().decode(errors="replace").strip() or "see above"
             raise TaojinError(f"Spark's Java process did not start: {said}") from None
         return SparkSession(SparkContext(conf=conf, gateway=gateway))
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """For workers, which get it from the JVM: a folder `pipeline` in the user's working folder is not ours."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
 
 
 def local_settings() -> dict[str, str]:
@@ -146,7 +160,6 @@ def _driver_megabytes() -> int:
 def _prepare_workers() -> None:
     """Variables that local workers read, set before the JVM starts and hands them on."""
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    os.environ["PYTHONSAFEPATH"] = "1"  # a folder `pipeline` in the user's working folder is not ours
     if str(_PACKAGE_ROOT) != sysconfig.get_path("purelib"):  # a checkout, run from elsewhere
         paths = [str(_PACKAGE_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
