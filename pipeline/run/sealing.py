@@ -3,8 +3,8 @@
 A table's `_files.json` has of each Parquet file the bytes, the rows, and the SHA-256 of its tail, the indexes and the
 footer after the last page. The pages have checksums of their own (Spark writes a CRC-32 a page), so that a run lists
 what it wrote without reading it again; only a page's header has none: a change there that no reader would notice is not
-found. Of other files it has the SHA-256. Readers of tables pass over names with a `_`
-in front. The corpus has its manifest.json, with the SHA-256 of every shard.
+found. Of other files it has the SHA-256. Readers of tables pass over names that begin with `_`. The corpus has its
+manifest.json, with the SHA-256 of every shard.
 """
 
 import hashlib
