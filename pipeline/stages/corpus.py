@@ -11,6 +11,7 @@ from pyspark.sql.types import ArrayType, StructField, StructType
 
 from pipeline.arrow import Texts
 from pipeline.kernels import edits, tokens
+from pipeline.kernels.tokens import Tokenizer
 from pipeline.schema import CORPUS, INT, LONG
 
 _PLACES = ArrayType(
@@ -32,7 +33,7 @@ def removed_spans(edited: DataFrame) -> DataFrame:
     return edited.groupBy("id").agg(F.sort_array(F.collect_list(F.struct("start", "end"))).alias("removed"))
 
 
-def corpus_rows(placed: DataFrame, removed: DataFrame, texts: Texts, *, split: bool, tokenizer: str) -> DataFrame:
+def corpus_rows(placed: DataFrame, removed: DataFrame, texts: Texts, *, split: bool, tokenizer: Tokenizer) -> DataFrame:
     """Rows of CORPUS + order_key, shard, for `placed`: id, part, source, token_count, quality_score, copy, order_key, shard.
 
     Narrow rows go to their texts, once a document whatever its copies. With `split` each piece of a cut text is a row
@@ -49,7 +50,7 @@ def corpus_rows(placed: DataFrame, removed: DataFrame, texts: Texts, *, split: b
     return copies.select(*columns, "place.copy", "place.order_key", "place.shard")
 
 
-def _write(batch: pa.RecordBatch, split: bool, tokenizer: str) -> pa.RecordBatch:
+def _write(batch: pa.RecordBatch, split: bool, tokenizer: Tokenizer) -> pa.RecordBatch:
     columns: dict[str, Any] = {name: batch[name] for name in (*_STORED, *_CARRIED, "id", "token_count")}
     columns["metadata"] = pa.array([_json(given) for given in batch["metadata"].to_pylist()], pa.string())
     rows = pa.table(columns)
@@ -62,7 +63,7 @@ def _json(metadata: list[tuple[str, str]] | None) -> str | None:
     return json.dumps(dict(metadata), ensure_ascii=False) if metadata else None
 
 
-def _edited(rows: pa.Table, removed: list[list[dict[str, int]] | None], split: bool, tokenizer: str) -> pa.Table:
+def _edited(rows: pa.Table, removed: list[list[dict[str, int]] | None], split: bool, tokenizer: Tokenizer) -> pa.Table:
     """The table with edited texts; with `split`, a row for each piece."""
     texts, ids, at, parents = [], [], [], []
     for place, (key, text, spans) in enumerate(zip(rows["id"].to_pylist(), rows["text"].to_pylist(), removed, strict=True)):
