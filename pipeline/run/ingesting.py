@@ -1,6 +1,7 @@
-"""The step of `ingest`: sources in, documents/ and rejected/ out."""
+"""The step of `ingest`: sources in, documents/, claims/ and rejected/ out."""
 
 from collections import Counter
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -11,10 +12,11 @@ from pipeline.run.output import Json
 from pipeline.run.work import Work
 from pipeline.schema import COUNTED, DOCUMENT, REJECTED
 from pipeline.sources.documents import part_files
-from pipeline.sources.read import read
+from pipeline.sources.read import read, read_links
 from pipeline.sources.reasons import FILE_REASONS, STRETCH_REASONS
 from pipeline.stages import ingest as stage
 
+WEBTEXT_SCORE = 3.0  # Radford et al. 2019: pages that Reddit posts with at least 3 karma linked to
 # Records that give a document or a row of rejected/ each; of other types only the number is kept.
 COUNTED_TYPES = ("response", "resource", "revisit", "conversion", "row")
 
@@ -29,6 +31,7 @@ def ingest(work: Work) -> Json:
             config.seed,
         )
         for name, one in config.sources.items()
+        if one.format != "links"
     ]
     ingested = work.write_partitioned("ingested", stage.ingest(frames), ["outcome", "origin"])
     rejected = stage.rejections(ingested.where(F.col("outcome") == REJECTED))
@@ -40,16 +43,42 @@ def ingest(work: Work) -> Json:
         single = stage.without(ingested.where(F.col("outcome") == DOCUMENT).drop("outcome"), repeated, n_parts)
         work.write_partitioned("single", single, ["origin"])
         written = work.folder / "single"
-    work.write("rejected", rejected, narrow=True)
     documents = work.folder / "documents"
     if written.exists():
         written.rename(documents)
     else:
         documents.mkdir()
-    return _counts(work, ingested.where(F.col("outcome") == COUNTED))
+    links, wrong = _claims(work)
+    work.write("rejected", rejected.unionByName(wrong) if wrong else rejected, narrow=True)
+    return _counts(work, ingested.where(F.col("outcome") == COUNTED), links)
 
 
-def _counts(work: Work, counted: DataFrame) -> Json:
+def _claims(work: Work) -> tuple[dict[str, Json], DataFrame | None]:
+    """claims/; what each source of links gave, and rows of REJECTIONS for lines that are no links."""
+    if not work.links:
+        (work.folder / "claims").mkdir()
+        return {}, None
+    sources = {name: work.config.sources[name] for name in work.links}
+    rules = {
+        name: stage.LinkRule(one.of or "", WEBTEXT_SCORE if one.min_score is None else one.min_score, one.sample)
+        for name, one in sources.items()
+    }
+    lists = [read_links(work.spark, name, work.inputs[name]) for name in rules]
+    links = work.checkpoint("links", reduce(DataFrame.unionByName, lists))
+    linked = work.checkpoint("linked", stage.linked(links, rules, work.config.seed))
+    claims = work.write("claims", stage.claims(linked, work.staged("documents"), rules), narrow=True)
+    good: dict[str, int] = dict(links.where("reason IS NULL").groupBy("origin").count().collect())
+    urls: dict[str, int] = dict(linked.groupBy("origin").count().collect())
+    taken: dict[str, dict[str, int]] = {name: {} for name in rules}
+    for origin, source, n in claims.groupBy("origin", "source").count().collect():
+        taken[source][origin] = n
+    found = {
+        name: {"links": good.get(name, 0), "urls": urls.get(name, 0), "documents": taken[name]} for name in rules
+    }
+    return found, stage.link_rejections(links)
+
+
+def _counts(work: Work, counted: DataFrame, links: dict[str, Json]) -> Json:
     """Counts of files, records, documents and rejections by source; raises if they do not balance, or a guard says so."""
     names = list(work.config.sources)
     records: dict[str, dict[str, int]] = {name: {} for name in names}
@@ -63,8 +92,11 @@ def _counts(work: Work, counted: DataFrame) -> Json:
         rejected[origin][reason] = n
         damaged[origin] += n if reason in STRETCH_REASONS | FILE_REASONS else 0
         unreadable[origin] += n if reason in FILE_REASONS else 0
+    claimed = _claimed(links)
+    for name, given in links.items():
+        records[name] = {"link": given["links"]}
     seen = {name: sum(records[name].get(kind, 0) for kind in COUNTED_TYPES) + damaged[name] for name in names}
-    accounts = [Account("ingest", name, seen[name], documents[name], rejected[name]) for name in names]
+    accounts = [_account(name, seen[name], documents[name], rejected[name], claimed) for name in names]
     check(accounts)
     files = {name: len(work.inputs[name]) for name in names}
     _guard(sum(unreadable.values()), sum(files.values()), work)
@@ -72,8 +104,27 @@ def _counts(work: Work, counted: DataFrame) -> Json:
     work.say(f"{sum(documents.values()):,} documents, {n_rejected:,} rejected")
     return {
         "files": files, "unreadable": unreadable, "records": records, "documents": documents, "rejected": rejected,
-        "accounts": [one.as_json() for one in accounts],
+        "links": links, "claimed": claimed, "accounts": [one.as_json() for one in accounts],
     }  # fmt: skip
+
+
+def _claimed(links: dict[str, Json]) -> dict[str, dict[str, int]]:
+    """By origin, and by the source of links that counts them: documents that moved."""
+    claimed: dict[str, dict[str, int]] = {}
+    for source, given in links.items():
+        for origin, n in given["documents"].items():
+            claimed.setdefault(origin, {})[source] = n
+    return claimed
+
+
+def _account(
+    name: str, seen: int, documents: int, rejected: dict[str, int], claimed: dict[str, dict[str, int]]
+) -> Account:
+    """A page that moves leaves the account of its origin as `claimed` and enters that of the source that counts it."""
+    lost = sum(claimed.get(name, {}).values())
+    gained = sum(given.get(name, 0) for given in claimed.values())
+    dropped = rejected | ({"claimed": lost} if lost else {})
+    return Account("ingest", name, seen + gained, documents - lost + gained, dropped)
 
 
 def _guard(unreadable: int, files: int, work: Work) -> None:

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 # The tables that each stage publishes. verdicts/ is carried on: each of its stages adds its decisions.
 TABLES: Mapping[str, Sequence[str]] = {
-    "ingest": ("documents", "rejected"),
+    "ingest": ("documents", "claims", "rejected"),
     "train_quality": ("quality",),
     "annotate": ("annotations",),
     "verdict": ("verdicts",),

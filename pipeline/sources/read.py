@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 
+from pipeline.sources.links import LinksSource
 from pipeline.sources.paths import Input
 from pipeline.sources.tables import JsonLinesSource, ParquetSource
 from pipeline.sources.warc import WarcSource, WetSource
@@ -25,3 +26,10 @@ def read(
         "max_record_bytes": str(max_record_bytes),
     }
     return spark.read.format(source.name()).options(**options).load()
+
+
+def read_links(spark: SparkSession, origin: str, files: Sequence[Input]) -> DataFrame:
+    """Rows of LINKS, one partition a file."""
+    spark.dataSource.register(LinksSource)
+    paths = json.dumps([file.path for file in files])
+    return spark.read.format(LinksSource.name()).options(paths=paths, origin=origin).load()

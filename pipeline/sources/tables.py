@@ -143,11 +143,12 @@ def json_rows(stream: IO[bytes], max_bytes: int) -> Iterator[tuple[int, int, dic
         if too_large:
             yield offset, size, "too_large"
         elif line.strip():
-            yield offset, size, _fields(line)
+            yield offset, size, line_fields(line)
         offset += size
 
 
-def _fields(line: bytes) -> dict[str, Any] | str:
+def line_fields(line: bytes) -> dict[str, Any] | str:
+    """The object in a line of JSON, or the reason why there is none."""
     try:
         value = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError):
