@@ -62,6 +62,8 @@ class Extract(Section):
     """resiliparse: the main text of a page; whole_page: all its visible text."""
     max_record_bytes: value.Size = 10_000_000
     """A record with a longer body, as stored or as decoded, is rejected and counted."""
+    split_size: value.Size | None = None
+    """Bytes of a large WARC or WET file that one task reads; left out: 32 MiB, more for a source of over 10,000 ranges."""
 
 
 class Language(Section):

@@ -16,6 +16,7 @@ from pipeline.sources.read import read, read_links
 from pipeline.sources.reasons import FILE_REASONS, STRETCH_REASONS
 from pipeline.stages import ingest as stage
 
+LOST = [*FILE_REASONS, "read_error"]  # the guard counts files that have one of these
 WEBTEXT_SCORE = 3.0  # Radford et al. 2019: pages that Reddit posts with at least 3 karma linked to
 # Records that give a document or a row of rejected/ each; of other types only the number is kept.
 COUNTED_TYPES = ("response", "resource", "revisit", "conversion", "row")
@@ -24,12 +25,9 @@ COUNTED_TYPES = ("response", "resource", "revisit", "conversion", "row")
 def ingest(work: Work) -> Json:
     """One write of everything read, by outcome; then the narrow tables from it."""
     config = work.config
+    how = config.extract.engine, config.extract.max_record_bytes, config.extract.split_size or 0
     frames = [
-        stage.sampled(
-            read(work.spark, one.format, name, work.inputs[name], config.extract.engine, config.extract.max_record_bytes),
-            one.sample,
-            config.seed,
-        )
+        stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how), one.sample, config.seed)
         for name, one in config.sources.items()
         if one.format != "links"
     ]
@@ -87,11 +85,9 @@ def _counts(work: Work, counted: DataFrame, links: dict[str, Json]) -> Json:
     documents = dict.fromkeys(names, 0) | dict(work.staged("documents").groupBy("origin").count().collect())
     rejected: dict[str, dict[str, int]] = {name: {} for name in names}
     damaged: Counter[str] = Counter()  # stretches that hold no record which the reader could have counted
-    unreadable: dict[str, int] = dict.fromkeys(names, 0)
     for origin, reason, n in work.staged("rejected").groupBy("origin", "reason").count().collect():
         rejected[origin][reason] = n
         damaged[origin] += n if reason in STRETCH_REASONS | FILE_REASONS else 0
-        unreadable[origin] += n if reason in FILE_REASONS else 0
     claimed = _claimed(links)
     for name, given in links.items():
         records[name] = {"link": given["links"]}
@@ -99,6 +95,7 @@ def _counts(work: Work, counted: DataFrame, links: dict[str, Json]) -> Json:
     accounts = [_account(name, seen[name], documents[name], rejected[name], claimed) for name in names]
     check(accounts)
     files = {name: len(work.inputs[name]) for name in names}
+    unreadable = _unreadable(work, rejected)
     _guard(sum(unreadable.values()), sum(files.values()), work)
     n_rejected = sum(sum(given.values()) for given in rejected.values())
     work.say(f"{sum(documents.values()):,} documents, {n_rejected:,} rejected")
@@ -127,11 +124,20 @@ def _account(
     return Account("ingest", name, seen + gained, documents - lost + gained, dropped)
 
 
+def _unreadable(work: Work, rejected: dict[str, dict[str, int]]) -> dict[str, int]:
+    """By source: the files of which the whole, or a range, could not be read."""
+    found = dict.fromkeys(rejected, 0)
+    if any(reason in LOST for reasons in rejected.values() for reason in reasons):
+        lost = work.staged("rejected").where(F.col("reason").isin(LOST)).groupBy("origin")
+        found |= dict(lost.agg(F.count_distinct("file")).collect())
+    return found
+
+
 def _guard(unreadable: int, files: int, work: Work) -> None:
     allowed = max(1, int(work.config.guards.max_unreadable_inputs * files))
     if unreadable > allowed:
-        of_files = work.staged("rejected").where(F.col("reason").isin(list(FILE_REASONS)))
-        paths = of_files.select("file").orderBy("file").limit(5).collect()
+        of_files = work.staged("rejected").where(F.col("reason").isin(LOST))
+        paths = of_files.select("file").distinct().orderBy("file").limit(5).collect()
         raise GuardError(
             f"{unreadable} of {files} input files cannot be read; guards.max_unreadable_inputs allows {allowed}: "
             + ", ".join(row["file"] for row in paths)

@@ -18,8 +18,9 @@ from pyspark.sql.types import StructType
 from pipeline.kernels.urls import url_key
 from pipeline.schema import LINKS
 from pipeline.sources.paths import open_input
+from pipeline.sources.splits import FilePartition
 from pipeline.sources.tables import inflated, line_fields
-from pipeline.sources.warc import FilePartition, input_paths
+from pipeline.sources.warc import input_files
 
 MAX_LINE = 1 << 20
 MAX_SCORE = 1e12  # so that sums are exact
@@ -45,7 +46,8 @@ class LinksSource(DataSource):
 
 class LinksReader(DataSourceReader):
     def __init__(self, options: dict[str, str]) -> None:
-        self.paths, self.origin = input_paths(options), options.get("origin", "links")
+        self.paths = [file.path for file in input_files(options)]
+        self.origin = options.get("origin", "links")
 
     def partitions(self) -> Sequence[FilePartition]:
         return [FilePartition(path) for path in self.paths]

@@ -14,13 +14,21 @@ FORMATS = {"warc": WarcSource, "wet": WetSource, "jsonl": JsonLinesSource, "parq
 
 
 def read(
-    spark: SparkSession, format: str, origin: str, files: Sequence[Input], engine: str, max_record_bytes: int
+    spark: SparkSession,
+    format: str,
+    origin: str,
+    files: Sequence[Input],
+    engine: str,
+    max_record_bytes: int,
+    split_size: int = 0,
 ) -> DataFrame:
-    """Rows of INGESTED, one partition a file, in the files' order. Nothing is read before an action."""
+    """Rows of INGESTED in the files' order, one partition a file or a range of it. Nothing is read before an action."""
     source = FORMATS[format]
     spark.dataSource.register(source)
     options = {
         "paths": json.dumps([file.path for file in files]),
+        "sizes": json.dumps([file.size for file in files]),
+        "split_size": str(split_size),
         "origin": origin,
         "engine": engine,
         "max_record_bytes": str(max_record_bytes),

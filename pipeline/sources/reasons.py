@@ -27,7 +27,7 @@ STRETCH_REASONS = {
     "read_error": "reading the file stopped with an error; what follows `offset` is missing",
 }
 
-# The whole file gave nothing; the guard `max_unreadable_inputs` counts these. `metadata.detail` says more.
+# The whole file gave nothing; the guard `max_unreadable_inputs` counts these, and `read_error`. `metadata.detail` says more.
 FILE_REASONS = {
     "unreadable_input": "the file is missing, empty, or holds no record",
     "unsupported_arc": "ARC files are not read",
