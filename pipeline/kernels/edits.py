@@ -38,7 +38,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 
 
 def resolved(edits: Iterable[Edit]) -> list[Edit]:
-    """Any edits of one text in order, without those that begin inside another.
+    """Any edits of one text in order, without those that begin inside another; of those with one span the last given.
 
     >>> resolved([Edit(4, 6, "x", ""), Edit(8, 9, "y", ""), Edit(2, 8, "", "")])
     [Edit(start=2, end=8, replacement='', reason=''), Edit(start=8, end=9, replacement='y', reason='')]
@@ -47,6 +47,8 @@ def resolved(edits: Iterable[Edit]) -> list[Edit]:
     for one in sorted(edits, key=lambda edit: (edit.start, -edit.end)):
         if not apart or one.start >= apart[-1].end:
             apart.append(one)
+        elif (one.start, one.end) == (apart[-1].start, apart[-1].end):
+            apart[-1] = one
     return apart
 
 

@@ -73,17 +73,17 @@ class DocumentTexts:
 
 
 def _read_edits(paths: list[str], stages: Sequence[str], ids: set[str]) -> dict[str, list[Edit]]:
-    """The edits of a part's documents by id."""
-    found: dict[str, list[Edit]] = {}
+    """The edits of a part's documents by id; where two have one span, that of the later stage."""
+    found: dict[str, list[tuple[int, Edit]]] = {}
     for path in paths:
         with fsspec.open(path, "rb") as stream:
             table = pq.read_table(stream)
-        table = table.filter(pc.is_in(table["stage"], pa.array(stages, pa.string())))
+        ranks = pc.index_in(table["stage"], pa.array(stages, pa.string())).to_pylist()
         columns = [table[name].to_pylist() for name in ("id", "start", "end", "replacement", "reason")]
-        for key, *edit in zip(*columns, strict=True):
-            if key in ids:
-                found.setdefault(key, []).append(Edit(*edit))
-    return {key: resolved(edits) for key, edits in found.items()}
+        for rank, key, *edit in zip(ranks, *columns, strict=True):
+            if rank is not None and key in ids:
+                found.setdefault(key, []).append((rank, Edit(*edit)))
+    return {key: resolved(edit for _, edit in sorted(edits)) for key, edits in found.items()}
 
 
 def _edited(batch: pa.RecordBatch, edits: dict[str, list[Edit]], told: bool) -> pa.RecordBatch:
