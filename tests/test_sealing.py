@@ -24,7 +24,7 @@ def whole(tmp_path: Path) -> Path:
     for name in ("claims", "quality"):
         (folder / name).mkdir()
     (folder / "quality" / "model.npz").write_bytes(bytes(range(256)))
-    size = seal(folder, ["documents", "rejected", "quality", "not written"])
+    size = seal(folder, ["documents", "claims", "rejected", "quality", "not written"])
     assert size == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name[0] != "_")
     write_json(folder / "manifest.json", {"stages": {"ingest": {}, "train_quality": {}}})
     return folder
