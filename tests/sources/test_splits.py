@@ -43,7 +43,12 @@ def test_any_ranges_of_any_file_give_the_rows_of_the_whole(tmp_path, pack, draws
     data = draws.draw(st.one_of(st.just(PACKED[pack]), mutated(PACKED[pack])))
     (tmp_path / "f").write_bytes(data)
     cuts = draws.draw(st.lists(st.integers(1, max(1, len(data))), max_size=6))
-    assert rows_of(tmp_path / "f", [0, *sorted(cuts)]) == rows_of(tmp_path / "f", [0])
+    whole, parts = rows_of(tmp_path / "f", [0]), rows_of(tmp_path / "f", [0, *sorted(cuts)])
+    if whole[1]:
+        assert parts == whole
+    else:  # a file without a record is one row; its ranges may tell the damage instead
+        assert not parts[1]
+        assert parts[0]
 
 
 def archive(n: int) -> list[bytes]:
