@@ -64,7 +64,10 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     roles = {name: source["role"] for name, source in sources.items()}
     dedup, seed = config["dedup"] or {}, config["seed"]
     quality = config["quality"] or {}
-    read = {name: [source["format"], source["sample"], files[name]] for name, source in sources.items()}
+    read = {
+        name: [source["format"], source["sample"], source["of"], source["min_score"], files[name]]
+        for name, source in sources.items()
+    }
     return {
         "ingest": [read, config["extract"], seed if any(one["sample"] < 1 for one in sources.values()) else None],
         "train_quality": [roles, quality.get("features"), config["language"], seed],

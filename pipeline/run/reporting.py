@@ -72,7 +72,8 @@ def _funnel(given: Json) -> list[accounts.Account]:
     """ingest's accounts, and those of the deciding stages reckoned from verdicts/ as it stands now."""
     read = [accounts.Account(**one) for one in given["ingest"]["accounts"]]
     final = given["decontaminate"]
-    return read + accounts.funnel(given["ingest"]["documents"], {}, final["dropped"], final["kept"], verdict.ORDER)
+    documents, claimed = given["ingest"]["documents"], given["ingest"]["claimed"]
+    return read + accounts.funnel(documents, claimed, final["dropped"], final["kept"], verdict.ORDER)
 
 
 def _total(reasons: dict[str, dict[str, int]]) -> int:
@@ -117,7 +118,7 @@ def _quality(work: Work, cards: list[Json]) -> tuple[c.QualityCounts, ...]:
     at = F.least(F.floor(F.col("quality_score") * 20), F.lit(19)).cast("int").alias("bin")
     scored = work.read("annotations", measuring.ANNOTATIONS).select("id", "quality_score")
     reached = work.read("verdicts").where(~F.coalesce(F.col("stage").isin("language", "filters"), F.lit(False)))
-    rows = reached.where(F.col("origin").isin(work.raw)).join(scored, "id").where(~F.isnan("quality_score"))
+    rows = reached.where(F.col("source").isin(work.raw)).join(scored, "id").where(~F.isnan("quality_score"))
     kept = F.coalesce(F.col("stage") != "quality", F.lit(True)).cast("long")
     by_language = rows.join(work.read("documents").select("id", "language"), "id").groupBy("language", at)
     chance = F.sum(F.pow(2 - F.col("quality_score"), F.lit(-float(select.get("alpha", 0.0)))))

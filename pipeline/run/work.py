@@ -14,6 +14,7 @@ from pipeline.run.fingerprint import Inputs
 from pipeline.run.output import Json, Output
 from pipeline.run.tokenizer import load_tokenizer
 from pipeline.schema import (
+    CLAIMS,
     CONTAMINATION,
     DOCUMENTS,
     DUPLICATES,
@@ -28,6 +29,7 @@ from pipeline.sources.documents import DocumentTexts
 
 SCHEMAS = {
     "documents": DOCUMENTS,
+    "claims": CLAIMS,
     "rejected": REJECTIONS,
     "verdicts": VERDICTS,
     "signatures": SIGNATURES,
@@ -69,6 +71,18 @@ class Work:
     def raw(self) -> list[str]:
         """The sources that rules and classifier filter."""
         return [name for name, source in self.config.sources.items() if source.role == "raw"]
+
+    @property
+    def links(self) -> list[str]:
+        """The sources of links, which count pages that others read."""
+        return [name for name, source in self.config.sources.items() if source.format == "links"]
+
+    def with_source(self, rows: DataFrame) -> DataFrame:
+        """rows (id, origin, …) + source: the one that counts the document."""
+        if not self.links:
+            return rows.withColumn("source", F.col("origin"))
+        claimed = rows.join(self.read("claims").select("id", "source"), "id", "left")
+        return claimed.withColumn("source", F.coalesce("source", "origin"))
 
     def read(self, table: str, schema: StructType | None = None) -> DataFrame:
         """A published table; the schema of those in schema.py is known and not looked up."""
