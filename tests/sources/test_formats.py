@@ -14,7 +14,7 @@ sources:
   books: {format: text, paths: [books/*.txt], role: reference}
   poems: {format: text, paths: [poems.txt], split_at: "^---$", role: reference}
   novels: {format: epub, paths: [novels/], role: reference}
-  wikipedia: {format: mediawiki, paths: [enwiki-20261101-pages-articles-multistream.xml.bz2], namespaces: [0, 1], role: reference}
+  wikipedia: {format: mediawiki, paths: [enwiki-*.xml.bz2], namespaces: [0, 1], role: reference}
 extract: {split_size: 500}
 quality: none
 mixture: {token_budget: 1000}
@@ -36,7 +36,9 @@ def test_books_and_a_dump_become_documents(spark, tmp_path):
     output = tmp_path / "out"
     counts = manifest(output)["stages"]["ingest"]["counts"]
     assert counts["documents"] == {"books": 1, "poems": 2, "novels": 1, "wikipedia": 24}
-    assert counts["records"] == {"books": {"file": 2}, "poems": {"piece": 2}, "novels": {"file": 1}, "wikipedia": {"page": 30}}
+    assert counts["records"] == {
+        "books": {"file": 2}, "poems": {"piece": 2}, "novels": {"file": 1}, "wikipedia": {"page": 30},
+    }  # fmt: skip
     assert counts["unreadable"] == {"books": 0, "poems": 0, "novels": 1, "wikipedia": 0}
     assert counts["rejected"] == {
         "books": {"no_text": 1}, "poems": {}, "novels": {"unreadable_input": 1}, "wikipedia": {"redirect": 6},
