@@ -31,9 +31,9 @@ class Section(BaseModel):
 
 
 class Source(Section):
-    format: Literal["warc", "wet", "jsonl", "parquet", "links"]
-    """How its documents are stored: warc | wet | jsonl | parquet (a column `text`) | links: url and score, pages of another
-    source."""
+    format: Literal["warc", "wet", "jsonl", "parquet", "text", "epub", "mediawiki", "links"]
+    """How its documents are stored: warc | wet | jsonl | parquet (a column `text`) | text (a file a document) | epub |
+    mediawiki (a dump of pages) | links (url and score: pages of another source)."""
     paths: value.InputPaths
     """Files, globs or folders; relative to the config file."""
     role: Literal["raw", "reference"]
@@ -47,13 +47,23 @@ class Source(Section):
     min_score: float | None = None
     """For format links: the least sum of the scores of a page's links; left out: 3, WebText's karma."""
 
+    split_at: value.Pattern | None = None
+    """For format text: a regular expression; where it matches in a line, the file is parted into documents."""
+    namespaces: tuple[int, ...] | None = None
+    """For format mediawiki: the namespaces whose pages are read; left out: [0], articles."""
+
+    @field_validator("namespaces", mode="before")
+    @classmethod
+    def _numbers(cls, given: object) -> object:
+        return tuple(given) if isinstance(given, list) else given
+
     @model_validator(mode="after")
-    def _links_have_their_keys(self) -> Self:
+    def _keys_of_the_format(self) -> Self:
         if self.format == "links" and self.of is None:
             raise refusal("is missing; the source whose pages the links lead to, as common_crawl", "of")
-        for key in ("of", "min_score"):
-            if self.format != "links" and getattr(self, key) is not None:
-                raise refusal("belongs to format links", key)
+        for key, owner in {"of": "links", "min_score": "links", "split_at": "text", "namespaces": "mediawiki"}.items():
+            if self.format != owner and getattr(self, key) is not None:
+                raise refusal(f"belongs to format {owner}", key)
         return self
 
 

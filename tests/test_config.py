@@ -155,7 +155,10 @@ WRONG_VALUES = {
     "language.keep=[en, english]": "language.keep.1: 'english' given; allowed: all",
     "language.keep=[]": "language.keep: an empty list given; allowed: all",
     "language.min_score=.nan": "language.min_score: NaN given; allowed: a finite number",
-    "sources.crawl.format=epub": 'sources.crawl.format: "epub" given, which is planned, not built yet; allowed: warc',
+    "sources.crawl.format=pdf": 'sources.crawl.format: "pdf" given; allowed: warc',
+    "sources.crawl.split_at=x": "sources.crawl.split_at: belongs to format text",
+    "sources.crawl={format: text, paths: [x], role: raw, split_at: '('}":
+        "sources.crawl.split_at: '(' given, which is no regular expression",
     "sources.crawl.paths=[]": "sources.crawl.paths: [] given; allowed: at least one",
     "sources.crawl.paths=3": "sources.crawl.paths: 3 given; allowed: a list",
     "sources.crawl.sample=0": "sources.crawl.sample: 0 given; allowed: greater than 0",

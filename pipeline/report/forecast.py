@@ -97,11 +97,8 @@ def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> 
       web      410 B
     """
     widths = [max(len(row[k]) for row in (titles, *rows)) for k in range(len(titles))]
-    lines = [
-        "  "
-        + "  ".join(
-            cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in ([titles] if any(titles) else []) + list(rows)
-    ]
+    lines = []
+    for first, *others in [titles] * any(titles) + list(rows):
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        lines.append(f"  {'  '.join(cells)}".rstrip())
     return "\n".join([title, *lines])

@@ -65,7 +65,7 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     dedup, seed = config["dedup"] or {}, config["seed"]
     quality = config["quality"] or {}
     read = {
-        name: [source["format"], source["sample"], source["of"], source["min_score"], files[name]]
+        name: [{key: given for key, given in source.items() if key not in ("role", "paths", "limit")}, files[name]]
         for name, source in sources.items()
     }
     return {

@@ -1,5 +1,6 @@
 """The step of `ingest`: sources in, documents/, claims/ and rejected/ out."""
 
+import json
 from collections import Counter
 from functools import reduce
 
@@ -7,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.accounts import Account, check
+from pipeline.config import Source
 from pipeline.errors import GuardError
 from pipeline.run.output import Json
 from pipeline.run.work import Work
@@ -19,7 +21,7 @@ from pipeline.stages import ingest as stage
 LOST = [*FILE_REASONS, "read_error"]  # the guard counts files that have one of these
 WEBTEXT_SCORE = 3.0  # Radford et al. 2019: pages that Reddit posts with at least 3 karma linked to
 # Records that give a document or a row of rejected/ each; of other types only the number is kept.
-COUNTED_TYPES = ("response", "resource", "revisit", "conversion", "row")
+COUNTED_TYPES = ("response", "resource", "revisit", "conversion", "row", "file", "piece", "page")
 
 
 def ingest(work: Work) -> Json:
@@ -27,7 +29,7 @@ def ingest(work: Work) -> Json:
     config = work.config
     how = config.extract.engine, config.extract.max_record_bytes, config.extract.split_size or 0
     frames = [
-        stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how), one.sample, config.seed)
+        stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how, own_options(one)), one.sample, config.seed)
         for name, one in config.sources.items()
         if one.format != "links"
     ]
@@ -49,6 +51,16 @@ def ingest(work: Work) -> Json:
     links, wrong = _claims(work)
     work.write("rejected", rejected.unionByName(wrong) if wrong else rejected, narrow=True)
     return _counts(work, ingested.where(F.col("outcome") == COUNTED), links)
+
+
+def own_options(source: Source) -> dict[str, str]:
+    """What only the source's format takes."""
+    given: dict[str, str] = {}
+    if source.split_at is not None:
+        given["split_at"] = source.split_at
+    if source.namespaces is not None:
+        given["namespaces"] = json.dumps(source.namespaces)
+    return given
 
 
 def _claims(work: Work) -> tuple[dict[str, Json], DataFrame | None]:

@@ -43,9 +43,8 @@ def mix(work: Work) -> Json:
         held, kept = split.where("held_out").drop("held_out"), split.where(~F.col("held_out")).drop("held_out")
         documents, tokens = _totals(work, kept)
     buckets = _buckets(work, kept, scores) if scores else None
-    plans = plan(
-        strategy_weights(config.mixture, tokens), config.mixture.token_budget, tokens, documents, config.mixture.max_epochs, buckets
-    )
+    weights = strategy_weights(config.mixture, tokens)
+    plans = plan(weights, config.mixture.token_budget, tokens, documents, config.mixture.max_epochs, buckets)
     drawn = work.checkpoint("drawn", stage.draw(kept, plans, config.seed).withColumn("bucket", stage.bucket(scores)))
     shards = _write(work, drawn.where("copies > 0"), "corpus")
     work.write("verdicts", verdict.with_copies(decided, drawn.select("id", "copies")), narrow=True)

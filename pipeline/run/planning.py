@@ -28,11 +28,12 @@ from pipeline.report.forecast import Forecast, SourceForecast
 from pipeline.report.numerals import byte_size
 from pipeline.run.engine import run
 from pipeline.run.fingerprint import Inputs, resolve_inputs
+from pipeline.run.ingesting import own_options
 from pipeline.run.mixing import strategy_weights
 from pipeline.run.output import Json, Output
 from pipeline.run.tokenizer import load_tokenizer
 from pipeline.sources.paths import Input, open_input
-from pipeline.sources.read import batches_here
+from pipeline.sources.read import read_here
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -123,8 +124,11 @@ def _copy_rows(source: object, copy: Path, room: int) -> None:
 
 def _ingest_seconds(config: Config, name: str, files: list[Input]) -> float:
     """Processor time of reading the part, in this process."""
+    source, extract = config.sources[name], config.extract
+    if source.format == "links":
+        return 0.0
     started = time.process_time()
-    for _ in batches_here(config.sources[name], name, files, config.extract):
+    for _ in read_here(source.format, name, files, extract.engine, extract.max_record_bytes, own_options(source)):
         pass
     return time.process_time() - started
 
@@ -242,8 +246,8 @@ def _problems(config: Config, part: Part, plans: Sequence[SourcePlan], disk: flo
     for card in part.counts["train_quality"]["languages"]:
         if not card["fitted"]:
             yield (
-                f"{card['language']}: {card['references']} references and {card['raw']} raw documents were read, too few for "
-                "a classifier; the more a run reads the likelier it has one"
+                f"{card['language']}: {card['references']} references and {card['raw']} raw documents were read, too few "
+                "for a classifier; the more a run reads the likelier it has one"
             )
 
 

@@ -1,7 +1,8 @@
 """Why a piece of input gave no document: each reason once, with the sentence that the report prints."""
 
 # The record's header was read, so the record is in the counts and the row stands for it: for every file
-# response + resource + revisit + conversion records (or rows of a table) = documents + rejected rows of these reasons.
+# response + resource + revisit + conversion records (or rows, files, pieces, wiki pages) = documents + rejected rows of
+# these reasons.
 RECORD_REASONS = {
     "http_status": "the response's status is not 200",
     "not_html": "the record is no HTML page",
@@ -14,6 +15,9 @@ RECORD_REASONS = {
     "bad_length": "the record's Content-Length is missing or contradicts where the next record begins",
     "truncated_record": "the file ends before the record does",
     "corrupt_record": "the record's compressed bytes are damaged",
+    "redirect": "the wiki page only leads to another",
+    "namespace": "the wiki page is none of the namespaces asked for",
+    "bad_xml": "the wiki page is no XML",
     "bad_json": "the line is no JSON object",
 }
 
