@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.report import numerals
-from pipeline.report.untrusted import name
+from pipeline.report.untrusted import cut_middle, name
 
 WIDTH = 80
+NAME = 22  # characters of a source that leave room for its figures
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,6 @@ class SourceForecast:
     """One source as a whole run would find it, from the part of it that was read."""
 
     source: str
-    role: str
     bytes: int  # of all its files, as stored
     read: float  # the share of them that was read, in [0, 1]
     documents: int  # in all
@@ -48,7 +48,7 @@ def forecast_text(one: Forecast) -> str:
     """The tables, then what stands in the way, one line each."""
     held = [
         (
-            name(row.source), row.role, numerals.byte_size(row.bytes), numerals.percent(row.read),
+            cut_middle(name(row.source), NAME), numerals.byte_size(row.bytes), numerals.percent(row.read),
             numerals.short(row.documents), numerals.short(row.kept), numerals.short(row.tokens),
             "–" if not row.tokens else f"± {numerals.percent(row.error)}",
         )
@@ -56,32 +56,28 @@ def forecast_text(one: Forecast) -> str:
     ]  # fmt: skip
     mixed = [
         (
-            name(row.source), numerals.percent(row.asked_weight), numerals.epochs(row.epochs_asked),
+            cut_middle(name(row.source), NAME), numerals.percent(row.asked_weight), numerals.epochs(row.epochs_asked),
             numerals.epochs(row.epochs), numerals.percent(row.weight),
         )
         for row in one.sources
     ]  # fmt: skip
     parts = [
-        _table("What there is", ("source", "role", "size", "read", "documents", "kept", "tokens", "error"), held),
+        _table("What there is", ("source", "size", "read", "documents", "kept", "tokens", "error"), held),
         _table(
             f"{numerals.short(one.token_budget)} {one.tokenizer} tokens asked",
             ("source", "weight", "epochs asked", "epochs given", "weight given"), mixed,
         ),
-        _table(
-            "What it takes", ("", ""),
-            [
-                ("corpus", f"{numerals.short(one.corpus_tokens)} tokens, {numerals.byte_size(one.corpus_bytes)}"),
-                ("disk", f"{numerals.byte_size(one.disk_bytes)} of {numerals.byte_size(one.free_bytes)} free"),
-                ("processors", f"{one.core_hours:.2g} core-hours"),
-            ],
-        ),
+        "\n".join([
+            "What it takes",
+            f"  corpus      {numerals.short(one.corpus_tokens)} tokens, {numerals.byte_size(one.corpus_bytes)}",
+            f"  disk        {numerals.byte_size(one.disk_bytes)}, of {numerals.byte_size(one.free_bytes)} free",
+            f"  processors  {one.core_hours:.2g} core-hours",
+        ]),
     ]  # fmt: skip
     if one.banding:
-        chances = [tuple(numerals.percent(chance) for chance in one.banding.values())]
-        parts.append(
-            _table(f"Chance that a pair is compared, by its similarity: {one.bands}",
-                   [f"{similarity:g}" for similarity in one.banding], chances)
-        )  # fmt: skip
+        chances = ("compared", *(numerals.percent(chance) for chance in one.banding.values()))
+        similarities = ("similarity", *(f"{similarity:g}" for similarity in one.banding))
+        parts.append(_table(f"The chance that a pair is compared: {one.bands}", similarities, [chances]))
     if one.problems:
         parts.append("\n".join(["In the way", *(f"  - {problem}" for problem in one.problems)]))
     return "\n\n".join(parts)
@@ -98,7 +94,7 @@ def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     """
     widths = [max(len(row[k]) for row in (titles, *rows)) for k in range(len(titles))]
     lines = []
-    for first, *others in [titles] * any(titles) + list(rows):
+    for first, *others in (titles, *rows):
         cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
         lines.append(f"  {'  '.join(cells)}".rstrip())
     return "\n".join([title, *lines])

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from functools import reduce
+from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -13,7 +14,7 @@ from pipeline.errors import GuardError
 from pipeline.run.output import Json
 from pipeline.run.work import Work
 from pipeline.schema import COUNTED, DOCUMENT, REJECTED
-from pipeline.sources.documents import part_files
+from pipeline.sources.documents import DocumentTexts, part_files
 from pipeline.sources.read import read, read_links
 from pipeline.sources.reasons import FILE_REASONS, STRETCH_REASONS
 from pipeline.stages import ingest as stage
@@ -39,10 +40,7 @@ def ingest(work: Work) -> Json:
     written = work.folder / "ingested" / f"outcome={DOCUMENT}"
     if not repeated.isEmpty():
         rejected = rejected.unionByName(stage.repetitions(repeated))
-        n_parts = max(part_files(str(written))) + 1
-        single = stage.without(ingested.where(F.col("outcome") == DOCUMENT).drop("outcome"), repeated, n_parts)
-        work.write_partitioned("single", single, ["origin"])
-        written = work.folder / "single"
+        _write_without(work, ingested.where(F.col("outcome") == DOCUMENT), repeated, written)
     documents = work.folder / "documents"
     if written.exists():
         written.rename(documents)
@@ -51,6 +49,17 @@ def ingest(work: Work) -> Json:
     links, wrong = _claims(work)
     work.write("rejected", rejected.unionByName(wrong) if wrong else rejected, narrow=True)
     return _counts(work, ingested.where(F.col("outcome") == COUNTED), links)
+
+
+def _write_without(work: Work, documents: DataFrame, repeated: DataFrame, folder: Path) -> None:
+    """Writes the parts in `folder` again that hold repetitions, without these."""
+    parts = sorted(row["part"] for row in repeated.select("part").distinct().collect())
+    old = part_files(str(folder))
+    work.write_partitioned("single", stage.without(documents, repeated, parts, DocumentTexts(str(folder))), ["origin"])
+    for path in (path for part in parts for path in old[part]):
+        Path(path.removeprefix("file://")).unlink()
+    for file in (work.folder / "single").glob("origin=*/*.parquet"):
+        file.rename(folder / file.relative_to(work.folder / "single"))
 
 
 def own_options(source: Source) -> dict[str, str]:

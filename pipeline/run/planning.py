@@ -67,7 +67,7 @@ class Seen(NamedTuple):
     documents: int = 0
     kept: float = 0.0  # the quality rule's chances, added up
     tokens: float = 0.0  # of the kept
-    squares: float = 0.0  # of each document's share of `tokens`: what their error comes from
+    squares: float = 0.0  # of each document's `tokens`: what their error comes from
 
 
 def forecast(config: Config, open_spark: "Callable[[], SparkSession]") -> Forecast:
@@ -194,7 +194,7 @@ def _reckoned(config: Config, inputs: Inputs, part: Part) -> Forecast:
     plans = plan(strategy_weights(mixture, tokens), mixture.token_budget, tokens, documents, mixture.max_epochs)
     rows = tuple(
         SourceForecast(
-            one.source, config.sources[one.source].role, _bytes(inputs[one.source]), part.share[one.source],
+            one.source, _bytes(inputs[one.source]), part.share[one.source],
             sums[one.source].documents, one.documents, one.tokens,
             sqrt(sums[one.source].squares) / one.tokens if one.tokens else 0.0, float(one.normalised_weight),
             float(one.epochs_asked), float(one.epochs), float(one.reachable_weight),
@@ -213,7 +213,7 @@ def _reckoned(config: Config, inputs: Inputs, part: Part) -> Forecast:
     return Forecast(
         mixture.token_budget, part.tokenizer, rows, corpus_tokens, round(corpus_text * of_text), round(disk), free,
         seconds / 3600,
-        f"{dedup.bands} bands of {dedup.rows}" if dedup else "",
+        f"{dedup.bands} bands of {dedup.rows} rows" if dedup else "",
         {s: candidate_chance(s, dedup.bands, dedup.rows) for s in SIMILARITIES} if dedup else {},
         tuple(_problems(config, part, plans, disk, free)),
     )  # fmt: skip
@@ -224,7 +224,7 @@ def _whole(source: str, seen: Mapping[tuple[str, str], Seen], scale: Mapping[str
     mine = [(one, scale[origin]) for (origin, counted_by), one in seen.items() if counted_by == source]
     return Seen(
         round(sum(one.documents * k for one, k in mine)), sum(one.kept * k for one, k in mine),
-        sum(one.tokens * k for one, k in mine), sum(one.squares * k * k for one, k in mine),
+        sum(one.tokens * k for one, k in mine), sum(one.squares * k * max(0.0, k - 1) for one, k in mine),
     )  # fmt: skip
 
 
