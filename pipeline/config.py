@@ -42,6 +42,11 @@ class Source(Section):
     """A hashed share of the documents, for a first trial."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """At most so many files, the first by name."""
+    base: value.InputPath | None = None
+    """The folder or URL below which the lines of the files in `paths` lie, lists such as Common Crawl's warc.paths.gz."""
+    storage_options: Annotated[dict[str, Any], Field(exclude=True, repr=False)] = {}
+    """fsspec's options for URLs: {anon: true}, {requester_pays: true}, {endpoint_url: …}, {key: …, secret: …}; never written
+    down. Left out, S3's own environment variables and files hold."""
     of: str | None = None
     """For format links: the source whose pages are linked to, and which this source then counts (GPT-2's WebText)."""
     min_score: float | None = None

@@ -12,7 +12,8 @@ from pipeline import __version__
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.schema import STAGES
-from pipeline.sources.paths import Input, resolve
+from pipeline.sources.paths import Input, listed, resolve
+from pipeline.sources.storage import Storage
 
 Inputs = dict[str, list[Input]]  # by source; the files of decontaminate under names that no source can have
 BENCHMARKS, IGNORED = "benchmarks of decontaminate", "phrases that decontaminate ignores"
@@ -22,7 +23,11 @@ def resolve_inputs(config: Config) -> Inputs:
     """The files of each source and of the benchmarks; raises ConfigError for a pattern that matches nothing."""
     inputs: Inputs = {}
     for name, source in config.sources.items():
-        files = _resolve(f"sources.{name}.paths", source.paths)
+        files = _resolve(f"sources.{name}.paths", source.paths, source.storage_options)
+        if source.base:
+            files = _listed(f"sources.{name}.paths", files, source.base, source.storage_options)
+        elif any(file.path.endswith((".paths", ".paths.gz")) for file in files):
+            raise ConfigError(f"sources.{name}.paths: a list of paths given; add `base:`, as https://data.commoncrawl.org/")
         inputs[name] = files[: source.limit] if source.limit else files
     if config.decontaminate:
         inputs[BENCHMARKS] = _resolve("decontaminate.benchmarks", config.decontaminate.benchmarks)
@@ -30,9 +35,16 @@ def resolve_inputs(config: Config) -> Inputs:
     return inputs
 
 
-def _resolve(key: str, patterns: Any) -> list[Input]:
+def _resolve(key: str, patterns: Any, storage: Storage | None = None) -> list[Input]:
     try:
-        return resolve(list(patterns), Path.cwd())
+        return resolve(list(patterns), Path.cwd(), storage)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from None
+
+
+def _listed(key: str, lists: list[Input], base: str, storage: Storage) -> list[Input]:
+    try:
+        return listed(lists, base, storage)
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from None
 

@@ -54,8 +54,8 @@ def ingest(work: Work) -> Json:
 
 
 def _own(source: Source) -> dict[str, str]:
-    """What only the source's format takes."""
-    given: dict[str, str] = {}
+    """What only the source's format takes, and how its files are reached."""
+    given = {"storage": json.dumps(source.storage_options)} if source.storage_options else {}
     if source.split_at is not None:
         given["split_at"] = source.split_at
     if source.namespaces is not None:
@@ -73,7 +73,7 @@ def _claims(work: Work) -> tuple[dict[str, Json], DataFrame | None]:
         name: stage.LinkRule(one.of or "", WEBTEXT_SCORE if one.min_score is None else one.min_score, one.sample)
         for name, one in sources.items()
     }
-    lists = [read_links(work.spark, name, work.inputs[name]) for name in rules]
+    lists = [read_links(work.spark, name, work.inputs[name], _own(sources[name])) for name in rules]
     links = work.checkpoint("links", reduce(DataFrame.unionByName, lists))
     linked = work.checkpoint("linked", stage.linked(links, rules, work.config.seed))
     claims = work.write("claims", stage.claims(linked, work.staged("documents"), rules), narrow=True)

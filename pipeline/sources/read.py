@@ -45,8 +45,10 @@ def read(
     return spark.read.format(source.name()).options(**options).load()
 
 
-def read_links(spark: SparkSession, origin: str, files: Sequence[Input]) -> DataFrame:
+def read_links(
+    spark: SparkSession, origin: str, files: Sequence[Input], own: Mapping[str, str] | None = None
+) -> DataFrame:
     """Rows of LINKS, one partition a file."""
     spark.dataSource.register(LinksSource)
     paths = json.dumps([file.path for file in files])
-    return spark.read.format(LinksSource.name()).options(paths=paths, origin=origin).load()
+    return spark.read.format(LinksSource.name()).options(paths=paths, origin=origin, **dict(own or {})).load()

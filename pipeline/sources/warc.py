@@ -24,6 +24,7 @@ from pipeline.sources.paths import Input, common_folder, open_input, resolve
 from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
 from pipeline.sources.splits import FilePartition, Range, split
+from pipeline.sources.storage import Storage
 
 MAX_RECORD_BYTES = 10_000_000
 HEAD_BYTES = 1 << 16  # looked at to know what a file is
@@ -38,6 +39,7 @@ class Reading(NamedTuple):
     engine: str
     max_record_bytes: int
     wet: bool = False  # conversion records are documents
+    storage: Storage | None = None  # fsspec's options
 
 
 class WarcSource(DataSource):
@@ -75,6 +77,7 @@ class WarcReader(DataSourceReader):
             options.get("engine", ENGINES[0]),
             int(options.get("max_record_bytes", MAX_RECORD_BYTES)),
             wet,
+            storage_of(options),
         )
         if self.reading.engine not in ENGINES:
             raise ValueError(f"engine: {self.reading.engine!r} is none of {', '.join(ENGINES)}")
@@ -97,6 +100,11 @@ def input_files(options: dict[str, str]) -> list[Input]:
     return [Input(path, int(size), "") for path, size in zip(paths, sizes, strict=True)]
 
 
+def storage_of(options: dict[str, str]) -> Storage:
+    """fsspec's options, `storage`, a JSON object."""
+    return dict(json.loads(options.get("storage", "{}")))
+
+
 def file_rows(path: str, reading: Reading, start: int = 0, end: int | None = None) -> Iterator[Row]:
     """A document or rejection for each record that may hold text and begins in the range from `start` to `end`, a rejection
     for each damaged stretch; then counts. What concerns the whole file is told by the range from 0.
@@ -104,7 +112,7 @@ def file_rows(path: str, reading: Reading, start: int = 0, end: int | None = Non
     counts, held = Counter[str](), list[Row]()
     lacks, detail = start == 0, "it holds no WARC record"  # `lacks`: nothing seen says that the file holds a record
     try:
-        with open_input(path) as stream:
+        with open_input(path, reading.storage) as stream:
             walk = open_walk(stream, start, end)
             if isinstance(walk, str):
                 yield rejected(walk, path, 0)
