@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import boto3
 import pytest
@@ -30,7 +31,7 @@ class Proxy(BaseHTTPRequestHandler):
     """Hands requests on to moto; `refuse(number, path)` says what to do with the number-th GET instead."""
 
     moto = 0
-    gets = Counter()
+    gets: ClassVar = Counter()
     refuse = staticmethod(lambda number, path: None)
     lock = threading.Lock()
 
