@@ -220,8 +220,11 @@ class Mixture(Section):
     by_quality: dict[str, tuple[QualityStep, ...]] = {}
     """{source: [{min_score: 0, epochs: 1}, {min_score: 0.9, epochs: 3}]}: within a source, good documents are seen more
     often; its weight stays, max_epochs caps each step. Documents without a score count as a step of 1 epoch."""
-    tokenizer: Literal["gpt2"] = "gpt2"
-    """Whose tokens are counted (2.1: GPT-2's byte-pair encoding)."""
+    tokenizer: value.Tokenizer = "gpt2"
+    """Whose tokens are counted: gpt2 (2.1: GPT-2's byte-pair encoding) | cl100k_base | o200k_base | a tokenizer.json."""
+    token_sample: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the documents whose tokens are counted; below 1 those of the others are estimated from their length, and
+    the report says how far off that may be."""
     shard_size: value.Size = 256_000_000
     """Bytes of an output file."""
     format: Literal["parquet", "jsonl.zst"] = "parquet"

@@ -86,10 +86,16 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
         "annotate": [dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0)],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
         "deduplicate": [dedup],
-        "decontaminate": [config["decontaminate"], *searched, config["mixture"]["tokenizer"]],
+        "decontaminate": [config["decontaminate"], *searched, *_tokens(config["mixture"])],
         "mix": [config["mixture"]],
         "report": [config],
     }
+
+
+def _tokens(mixture: dict[str, Any]) -> list[Any]:
+    """How tokens are counted, with the text of a tokenizer that is a file of the user's."""
+    named = mixture["tokenizer"]
+    return [Path(named).read_text(encoding="utf-8") if Path(named).is_file() else named, mixture["token_sample"]]
 
 
 def _recipe_files(filters: dict[str, Any] | None) -> list[str]:

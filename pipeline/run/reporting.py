@@ -43,7 +43,7 @@ def report(work: Work) -> Json:
         config=work.config.model_dump(mode="json"),
         sources=_sources(work, given["ingest"]),
         funnel=tuple(c.FunnelRow(one.stage, one.source, one.documents_in, one.kept, dict(one.dropped)) for one in funnel),
-        mixture=_mixture(work, given["mix"]),
+        mixture=_mixture(work, given["mix"], given["decontaminate"].get("token_estimates", {})),
         languages=_languages(work),
         quality=_quality(work, given["train_quality"]["languages"]),
         duplicates=_duplicates(work, given["deduplicate"]),
@@ -90,7 +90,7 @@ def _sources(work: Work, given: Json) -> tuple[c.SourceCounts, ...]:
     )  # fmt: skip
 
 
-def _mixture(work: Work, given: Json) -> c.Mixture:
+def _mixture(work: Work, given: Json, estimated: Json) -> c.Mixture:
     mixture = work.config.mixture
     rows = tuple(
         c.MixtureRow(**row | {"buckets": tuple(c.QualityBucket(**one) for one in row["buckets"])}) for row in given["rows"]
@@ -100,7 +100,8 @@ def _mixture(work: Work, given: Json) -> c.Mixture:
         held["token_budget"], tuple(c.HeldOutRow(**row) for row in held["rows"]), c.Shards(**held["shards"])
     )
     shards = c.Shards(**given["shards"])
-    return c.Mixture(mixture.token_budget, mixture.tokenizer, rows, shards, mixture.strategy, validation)
+    estimates = tuple(c.TokenEstimate(source, **one) for source, one in estimated.items())
+    return c.Mixture(mixture.token_budget, work.tokenizer.name, rows, shards, mixture.strategy, validation, estimates)
 
 
 def _languages(work: Work) -> tuple[c.LanguageCounts, ...]:

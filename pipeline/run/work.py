@@ -1,6 +1,7 @@
 """What a stage's step works with: the session, the config, the published tables, and its own staging folder."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -8,8 +9,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from pipeline.config import Config
+from pipeline.kernels.tokens import Tokenizer
 from pipeline.run.fingerprint import Inputs
 from pipeline.run.output import Json, Output
+from pipeline.run.tokenizer import load_tokenizer
 from pipeline.schema import (
     CLAIMS,
     CONTAMINATION,
@@ -53,6 +56,11 @@ class Work:
         self._before = STAGES[: STAGES.index(stage)]
         self.folder: Path = output.begin(stage)
         self.checkpoints: dict[str, DataFrame] = {}
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """By which tokens are counted."""
+        return load_tokenizer(self.config.mixture.tokenizer)
 
     @property
     def references(self) -> list[str]:
