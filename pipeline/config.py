@@ -73,8 +73,11 @@ class Source(Section):
 
 
 class Extract(Section):
-    engine: Literal["blocks", "resiliparse", "whole_page"] = "blocks"
-    """resiliparse: the main text of a page; whole_page: all its visible text."""
+    engine: Literal["blocks", "resiliparse", "trafilatura", "whole_page"] = "blocks"
+    """blocks: the blocks of a page that read as main text; resiliparse: all it takes for content; trafilatura: a seventh as
+    fast; whole_page: all visible text."""
+    url_lists: value.OptionalPaths = ()
+    """Files or folders (UT1's) of hosts, URLs and words, one a line: a captured page that one names is rejected unread."""
     max_record_bytes: value.Size = 10_000_000
     """A record with a longer body, as stored or as decoded, is rejected and counted."""
     split_size: value.Size | None = None

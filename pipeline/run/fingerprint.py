@@ -17,6 +17,7 @@ from pipeline.sources.storage import Storage
 
 Inputs = dict[str, list[Input]]  # by source; the files of decontaminate under names that no source can have
 BENCHMARKS, IGNORED = "benchmarks of decontaminate", "phrases that decontaminate ignores"
+URL_LISTS = "lists of URLs of extract"
 
 
 def resolve_inputs(config: Config) -> Inputs:
@@ -29,6 +30,8 @@ def resolve_inputs(config: Config) -> Inputs:
         elif any(file.path.endswith((".paths", ".paths.gz")) for file in files):
             raise ConfigError(f"sources.{name}.paths: a list of paths given; add `base:`, as https://data.commoncrawl.org/")
         inputs[name] = files[: source.limit] if source.limit else files
+    if config.extract.url_lists:
+        inputs[URL_LISTS] = _resolve("extract.url_lists", config.extract.url_lists)
     if config.decontaminate:
         inputs[BENCHMARKS] = _resolve("decontaminate.benchmarks", config.decontaminate.benchmarks)
         inputs[IGNORED] = _resolve("decontaminate.ignore", config.decontaminate.ignore)
@@ -80,8 +83,9 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
         name: [{key: given for key, given in source.items() if key not in ("role", "paths", "limit")}, files[name]]
         for name, source in sources.items()
     }
+    sampled = any(one["sample"] < 1 for one in sources.values())
     return {
-        "ingest": [read, config["extract"], seed if any(one["sample"] < 1 for one in sources.values()) else None],
+        "ingest": [read, config["extract"], files.get(URL_LISTS), seed if sampled else None],
         "train_quality": [roles, quality.get("features"), config["language"], seed],
         "annotate": [dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0)],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],

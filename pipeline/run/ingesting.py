@@ -10,12 +10,14 @@ from pyspark.sql import functions as F
 from pipeline.accounts import Account, check
 from pipeline.config import Source
 from pipeline.errors import GuardError
+from pipeline.run.fingerprint import URL_LISTS
 from pipeline.run.output import Json
 from pipeline.run.work import Work
 from pipeline.schema import COUNTED, DOCUMENT, REJECTED
 from pipeline.sources.documents import part_files
 from pipeline.sources.read import read, read_links
 from pipeline.sources.reasons import FILE_REASONS, STRETCH_REASONS
+from pipeline.sources.url_lists import read_lists, store
 from pipeline.stages import ingest as stage
 
 LOST = [*FILE_REASONS, "read_error"]  # the guard counts files that have one of these
@@ -27,11 +29,13 @@ COUNTED_TYPES = ("response", "resource", "revisit", "conversion", "row", "file",
 def ingest(work: Work) -> Json:
     """One write of everything read, by outcome; then the narrow tables from it."""
     config = work.config
+    listed = _url_lists(work)
     how = config.extract.engine, config.extract.max_record_bytes, config.extract.split_size or 0
     frames = [
-        stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how, _own(one)), one.sample, config.seed)
+        stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how, own), one.sample, config.seed)
         for name, one in config.sources.items()
         if one.format != "links"
+        for own in [_own(one) | listed]
     ]
     ingested = work.write_partitioned("ingested", stage.ingest(frames), ["outcome", "origin"])
     rejected = stage.rejections(ingested.where(F.col("outcome") == REJECTED))
@@ -51,6 +55,14 @@ def ingest(work: Work) -> Json:
     links, wrong = _claims(work)
     work.write("rejected", rejected.unionByName(wrong) if wrong else rejected, narrow=True)
     return _counts(work, ingested.where(F.col("outcome") == COUNTED), links)
+
+
+def _url_lists(work: Work) -> dict[str, str]:
+    """The option that names the array of URL lists, if there are any."""
+    if not work.config.extract.url_lists:
+        return {}
+    hashes = read_lists([file.path for file in work.inputs[URL_LISTS]])
+    return {"url_lists": store(hashes, work.folder / "_checkpoints" / "url_lists")}
 
 
 def _own(source: Source) -> dict[str, str]:

@@ -15,6 +15,7 @@ RECORD_REASONS = {
     "bad_length": "the record's Content-Length is missing or contradicts where the next record begins",
     "truncated_record": "the file ends before the record does",
     "corrupt_record": "the record's compressed bytes are damaged",
+    "url_list": "a list of `extract.url_lists` names the page, its host or a word of its URL",
     "redirect": "the wiki page only leads to another",
     "namespace": "the wiki page is none of the namespaces asked for",
     "bad_xml": "the wiki page is no XML",

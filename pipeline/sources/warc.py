@@ -2,7 +2,7 @@
 `wet` takes the text of conversion records, too.
 
 Options, all strings: `paths`, a JSON list of files in the order of the partitions (or Spark's own `path`), `sizes`, their
-bytes, `split_size` (bytes of a partition), `origin`, `engine` (blocks | resiliparse | whole_page) and `max_record_bytes`.
+bytes, `split_size` (bytes of a partition), `origin`, `engine` (kernels.html) and `max_record_bytes`.
 """
 
 import json
@@ -25,6 +25,7 @@ from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
 from pipeline.sources.splits import FilePartition, Range, split
 from pipeline.sources.storage import Storage
+from pipeline.sources.url_lists import is_listed, mapped
 
 MAX_RECORD_BYTES = 10_000_000
 HEAD_BYTES = 1 << 16  # looked at to know what a file is
@@ -40,6 +41,7 @@ class Reading(NamedTuple):
     max_record_bytes: int
     wet: bool = False  # conversion records are documents
     storage: Storage | None = None  # fsspec's options
+    url_lists: str = ""  # the array of sources.url_lists
 
 
 class WarcSource(DataSource):
@@ -78,6 +80,7 @@ class WarcReader(DataSourceReader):
             int(options.get("max_record_bytes", MAX_RECORD_BYTES)),
             wet,
             storage_of(options),
+            options.get("url_lists", ""),
         )
         if self.reading.engine not in ENGINES:
             raise ValueError(f"engine: {self.reading.engine!r} is none of {', '.join(ENGINES)}")
@@ -169,7 +172,10 @@ def _row(item: Record | Stretch, path: str, reading: Reading) -> Row | None:
         return rejected("damaged_other", path, item.offset, f"{item.kind}: {item.fault}") if item.fault else None
     headers = item.headers
     text, remark, detail = "", item.fault, None
-    if not item.fault:
+    url = headers.get("warc-target-uri", "").strip("<> ") or None
+    if not item.fault and url and reading.url_lists and is_listed(url, mapped(reading.url_lists)):
+        remark = "url_list"
+    elif not item.fault:
         try:
             text, remark = page_text(item, reading)
         except Exception as error:  # whatever a page does to a parser costs this page
@@ -177,7 +183,7 @@ def _row(item: Record | Stretch, path: str, reading: Reading) -> Row | None:
     row = Row(
         DOCUMENT if text else REJECTED,
         id=headers.get("warc-record-id", "").strip("<> ") or None,
-        url=headers.get("warc-target-uri", "").strip("<> ") or None,
+        url=url,
         dump=dump_of(path),
         date=iso_date(headers.get("warc-date", "")),
         text=text or None,
