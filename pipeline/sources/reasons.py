@@ -35,7 +35,6 @@ STRETCH_REASONS = {
 # The whole file gave nothing; the guard `max_unreadable_inputs` counts these, and `read_error`. `metadata.detail` says more.
 FILE_REASONS = {
     "unreadable_input": "the file is missing, empty, or holds no record",
-    "unsupported_arc": "ARC files are not read",
     "unsupported_compression": "lz4 files are not read; gzip, zstd and plain files are",
 }
 

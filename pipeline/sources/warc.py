@@ -1,4 +1,4 @@
-"""WARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record that counts;
+"""WARC and ARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record of text;
 `wet` takes the text of conversion records, too.
 
 Options, all strings: `paths`, a JSON list of files in the order of the partitions (or Spark's own `path`), `sizes`, their
@@ -19,7 +19,7 @@ from pipeline.kernels.charset import decode
 from pipeline.kernels.html import ENGINES, TooDeepError, main_text
 from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources import http
-from pipeline.sources.members import BEGINS_ARC, LOOK_AHEAD, PADDING, Event, beginning, codec_of, plain
+from pipeline.sources.members import PADDING, Event, codec_of, plain
 from pipeline.sources.paths import Input, common_folder, open_input, resolve
 from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
@@ -156,8 +156,6 @@ def open_walk(stream: IO[bytes], start: int = 0, end: int | None = None) -> Walk
     codec = codec_of(head)
     if head.startswith(LZ4_MAGIC):
         return None if start else "unsupported_compression"
-    if BEGINS_ARC.match(beginning(codec, head[:LOOK_AHEAD]) if codec else head):
-        return None if start else "unsupported_arc"
     if codec is None:
         return None if start else Walk(lambda offset: plain(stream, offset), True, 0, None)
     part = Range(stream, codec, end)

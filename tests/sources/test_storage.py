@@ -165,11 +165,12 @@ def test_a_throttled_run_reads_all_and_writes_no_secret(endpoint, spark, monkeyp
 def test_what_cannot_be_read_is_told_by_each_range(endpoint, monkeypatch):
     """The file by its first range, the others as read errors: the guard counts the file, once."""
     monkeypatch.setattr(Proxy, "refuse", staticmethod(lambda number, path: "slow down"))
+    monkeypatch.setattr(storage, "PAUSES", (0.01,))
     reading = Reading("cc", "s3://gold/", "whole_page", 10_000_000, storage=options(endpoint))
     path = f"s3://gold/{KEYS[1]}"
     told = [row for a, b in ((0, 3000), (3000, None)) for row in file_rows(path, reading, a, b)]
     assert [(row.remark, row.offset) for row in told] == [("unreadable_input", 0), ("read_error", 3000)]
-    assert all("failed 7 times" in row.metadata["detail"] for row in told)
+    assert all("failed 2 times" in row.metadata["detail"] for row in told)
 
 
 def test_lists_of_paths(tmp_path):
