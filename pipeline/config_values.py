@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-RECIPES = ("gopher", "zh")  # the files of pipeline/recipes
+RECIPES = ("gopher", "c4", "fineweb", "zh")  # the files of pipeline/recipes
 
 # The 176 labels of fastText's lid.176 (Joulin et al. 2016), so that `cn` or `jp` is refused before a run finds nothing.
 LANGUAGES = frozenset(

@@ -12,10 +12,11 @@ Two departures, for texts that are not English: the marks are those of every scr
 import re
 from collections.abc import Sequence
 
-from pipeline.kernels.characters import TERMINAL_CHARACTERS
+from pipeline.kernels.characters import QUOTE_CHARACTERS, SENTENCE_ENDS
 from pipeline.kernels.edits import Edit
 
 _MIN_WORDS, _MAX_WORD = 3, 1000
+_END_MARKS = (*SENTENCE_ENDS, *QUOTE_CHARACTERS)
 _CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 _POLICIES = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 
@@ -30,7 +31,7 @@ def line_reason(line: str, n_words: int, punctuation: bool) -> str:
     if len(line) > _MAX_WORD and max(map(len, line.split())) > _MAX_WORD:
         return "line_of_long_word"
     line = _CITATION.sub("", line)
-    if punctuation and (not line.endswith(tuple(TERMINAL_CHARACTERS)) or line.endswith(("...", "…"))):
+    if punctuation and (not line.endswith(_END_MARKS) or line.endswith(("...", "…"))):
         return "line_without_punctuation"
     if n_words < _MIN_WORDS:
         return "line_of_few_words"

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 from pipeline.kernels.quality import Fit, Model
-from pipeline.run.limits import limits_by_language
+from pipeline.run.limits import limits_by_language, policy, read_sensitive_words
 from pipeline.run.output import Json, write_json
 from pipeline.run.work import Work, decisions
 from pipeline.stages import annotate as measuring
@@ -25,7 +26,7 @@ def train_quality(work: Work) -> Json:
         columns = ("id", "origin", "host", "language", "text", "text_hash")
         documents = _in_kept_languages(work, work.read("documents")).select(*columns)
         buckets = quality.features.buckets
-        features = training.training_features(documents, work.references, work.config.seed, buckets)
+        features = training.training_features(documents, work.references, work.config.seed, buckets, policy(work.config))
         model, cards = training.fit(features.toArrow(), buckets)
     _save_model(folder / "model.npz", model)
     write_json(folder / "card.json", {"languages": cards})
@@ -42,15 +43,32 @@ def _in_words(cards: list[Json]) -> str:
 
 
 def annotate(work: Work) -> Json:
-    """annotations/."""
+    """annotations/, and edits/ where texts are edited."""
     dedup = work.config.dedup
     documents = _in_kept_languages(work, work.read("documents"))
     shingle, permutations = (dedup.shingle, dedup.bands * dedup.rows) if dedup else (1, 0)
     model = _load_model(work.output.folder / "quality" / "model.npz")
-    (work.folder / "edits").mkdir()
-    n = work.write("annotations", measuring.annotate(documents, model, shingle, permutations)).count()
-    work.say(f"{n:,} documents measured")
-    return {"documents": n}
+    settings = measuring.Settings(shingle, permutations, policy(work.config), read_sensitive_words(work.config))
+    measured = measuring.annotate(documents, model, settings)
+    if not settings.policy.edits:
+        (work.folder / "edits").mkdir()
+        n = work.write("annotations", measured).count()
+        work.say(f"{n:,} documents measured")
+        return {"documents": n, "edits": {}}
+    measured = work.checkpoint("measured", measured)
+    n = work.write("annotations", measured.drop("edits")).count()
+    edits = work.write_edits(measuring.edit_rows(measured)).groupBy("reason").agg(*_edit_sums())
+    sums = {row["reason"]: row.asDict() for row in edits.orderBy("reason").collect()}
+    work.say(f"{n:,} documents measured, {sum(one['edits'] for one in sums.values()):,} places edited")
+    return {"documents": n, "edits": sums}
+
+
+def _edit_sums() -> list[Column]:
+    """Documents, edits, and the characters that go and come."""
+    return [
+        F.count_distinct("id").alias("documents"), F.count(F.lit(1)).alias("edits"),
+        F.sum(F.col("end") - F.col("start")).alias("removed"), F.sum(F.length("replacement")).alias("written"),
+    ]  # fmt: skip
 
 
 def verdict(work: Work) -> Json:
