@@ -38,6 +38,10 @@ def run(
             raise ConfigError(f"{stage!r} is no stage; allowed: {', '.join(STAGES)}")
     limits_by_language(config)  # a wrong one is named now, not after hours of reading
     read_sensitive_words(config)
+    if config.mixture.tokenizer != "gpt2":
+        from pipeline.run.tokenizer import load_tokenizer
+
+        load_tokenizer(config.mixture.tokenizer)
     inputs = resolve_inputs(config)
     output = Output(config.output)
     output.create()

@@ -29,7 +29,7 @@ def train_quality(work: Work) -> Json:
     cards: list[Json] = []
     if quality := work.config.quality:
         columns = ("id", "origin", "host", "language", "text", "text_hash")
-        documents = _in_kept_languages(work, work.read("documents")).select(*columns)
+        documents = work.with_source(_in_kept_languages(work, work.read("documents")).select(*columns))
         buckets = quality.features.buckets
         features = training.training_features(documents, work.references, work.config.seed, buckets, policy(work.config))
         model, cards = training.fit(features.toArrow(), buckets)
@@ -72,8 +72,9 @@ def verdict(work: Work) -> Json:
     """verdicts/: language, filters, quality."""
     select: Json = work.config.quality.select.model_dump() if work.config.quality else {"rule": "none"}
     limits = limits_by_language(work.config)
+    columns = ("id", "part", "origin", "language", "language_score", "text_hash")
     decided = stage.verdicts(
-        work.read("documents").select("id", "part", "origin", "language", "language_score", "text_hash"),
+        work.with_source(work.read("documents").select(*columns)),
         work.read("annotations", measuring.ANNOTATIONS).drop("signature"),
         work.raw,
         _language_reason(work),
@@ -91,7 +92,7 @@ def _strict_rules(work: Work, verdicts: DataFrame, limits: Mapping[str, Sequence
     measured: Json = work.output.read_manifest()["stages"]["annotate"]["counts"]
     if measured["documents"] < MIN_LANGUAGE or not limits:
         return []
-    raw = verdicts.where(F.col("origin").isin(work.raw) & ~F.coalesce(F.col("stage") == stage.LANGUAGE, F.lit(False)))
+    raw = verdicts.where(F.col("source").isin(work.raw) & ~F.coalesce(F.col("stage") == stage.LANGUAGE, F.lit(False)))
     rows = raw.select("id").join(work.read("documents").select("id", "language"), "id")
     rows = rows.join(work.read("annotations", measuring.ANNOTATIONS), "id")
     found = []

@@ -1,6 +1,7 @@
 """Personal data: what is found of each kind, what only looks like it, and that no text takes more than linear time."""
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -26,14 +27,14 @@ def kinds(text: str) -> list[tuple[str, str]]:
         ("call +49 30 901820 now", "phone", "+49 30 901820"),
         ("call (415) 555-2671.", "phone", "(415) 555-2671"),
         ("415-555-2671", "phone", "415-555-2671"),
-        ("手机13812345678。", "phone", None),  # a letter stands before it: \w is ASCII, so it is found
+        ("手机13812345678。", "phone", "13812345678"),
         ("手机 138-1234-5678", "phone", "138-1234-5678"),
         ("电话 010-62345678", "phone", "010-62345678"),
         ("身份证 11010519491231002X", "id_number", "11010519491231002X"),
     ],
 )
-def test_each_kind(text: str, kind: str, found: str | None) -> None:
-    assert kinds(text) == [(kind, found or "13812345678")]
+def test_each_kind(text: str, kind: str, found: str) -> None:
+    assert kinds(text) == [(kind, found)]
     (edit,) = find(text)
     assert apply(text, [edit]) == text[: edit.start] + MARKS[kind] + text[edit.end :]
 
@@ -61,7 +62,7 @@ def test_an_address_is_not_a_telephone_too() -> None:
 def test_any_text_is_masked_once_and_for_all(text: str) -> None:
     edits = find(text)
     assert all(0 <= one.start < one.end <= len(text) for one in edits)
-    assert all(one.end <= two.start for one, two in zip(edits, edits[1:], strict=False))
+    assert all(one.end <= two.start for one, two in pairwise(edits))
     masked = apply(text, edits)
     for kind, mark in MARKS.items():
         assert masked.count(mark) == sum(edit.reason == kind for edit in edits)

@@ -32,7 +32,7 @@ def measured(spark):
 def test_edits_are_rows_and_texts_are_measured_as_edited(spark, measured):
     edits: dict[str, list[Edit]] = {}
     rows = stage.edit_rows(measured)
-    assert rows.schema.names == sorted(EDITS.names, key=rows.schema.names.index) and set(rows.schema.names) == set(EDITS.names)
+    assert set(rows.schema.names) == set(EDITS.names)
     for row in rows.collect():
         assert (row["part"], row["stage"]) == (3, "annotate")
         edits.setdefault(row["id"], []).append(Edit(row["start"], row["end"], row["replacement"], row["reason"]))
