@@ -2,9 +2,12 @@
 
 import shutil
 
+import pyarrow as pa
 import pytest
 
 from pipeline.kernels.edits import Edit, apply, resolved
+from pipeline.kernels.text import units
+from pipeline.sample.write import benchmark_items
 from tests.path import corpus, curated, report, rows, table
 
 EDITS = "annotate={pii: mask, lines: fineweb, chinese: simplify}"
@@ -47,11 +50,15 @@ def test_texts_are_measured_as_written_up_to_the_cuts(edited, spans):
 
 def test_contamination_has_the_coordinates_of_the_stored_text(edited):
     texts = {row["id"]: row["text"] for row in table(edited, "documents").to_pylist()}
+    items = {item["id"]: item["question"] for item in benchmark_items()}
     found = rows(edited, "contamination")
     assert found
     for row in found:
-        span = texts[row["id"]][row["start"] : row["end"]]
-        assert span == span.strip() and len(span.split()) >= 13
+        span, item = (units(pa.array([text])).hashes.tolist() for text in (
+            texts[row["id"]][row["start"] : row["end"]], items[row["item_id"]],
+        ))  # fmt: skip
+        assert len(span) >= 13
+        assert any(item[k : k + len(span)] == span for k in range(len(item)))
 
 
 def test_the_report_accounts_for_the_characters(edited, spans):

@@ -23,7 +23,7 @@ def c4(text: str, punctuation: bool) -> str:
     kept = []
     for line in text.split("\n"):
         stripped = line.strip()
-        n_words = len(units(pa.array([line])).hashes)
+        n_words = max(len(stripped.split()), sum("\u4e00" <= c <= "\u9fff" for c in stripped))
         cited = re.sub(r"\[\d*\]|\[edit\]|\[citation needed\]", "", stripped)
         ended = cited.endswith((*SENTENCE_ENDS, *"\"'”’」』")) and not cited.endswith(("...", "…"))
         lowered = cited.lower()
@@ -39,6 +39,7 @@ LINES = st.sampled_from([
     "", "  ", "Home", "Gold is heavy.", "  Gold is heavy.[12] ", "He said: “no more”", "And so on and on...", "Two words.",
     "Please enable JavaScript to see it.", "We use cookies here.", "lorem ipsum and javascript.", "use cookies {here} now.",
     "淘金的人在河里。", "[1] [edit]", "x" * 1001 + " is a word.", "x" * 1000 + " is a word.", "really?",
+    "console.log (it).", "淘金。",
 ])  # fmt: skip
 
 
