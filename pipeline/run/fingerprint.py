@@ -79,6 +79,7 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     roles = {name: source["role"] for name, source in sources.items()}
     dedup, seed = config["dedup"] or {}, config["seed"]
     quality = config["quality"] or {}
+    sensitive = [Path(path).read_text(encoding="utf-8") for path in config["annotate"]["sensitive_words"]]
     read = {
         name: [{key: given for key, given in source.items() if key not in ("role", "paths", "limit")}, files[name]]
         for name, source in sources.items()
@@ -86,8 +87,8 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     sampled = any(one["sample"] < 1 for one in sources.values())
     return {
         "ingest": [read, config["extract"], files.get(URL_LISTS), seed if sampled else None],
-        "train_quality": [roles, quality.get("features"), config["language"], seed],
-        "annotate": [dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0)],
+        "train_quality": [roles, quality.get("features"), config["language"], seed, config["annotate"]],
+        "annotate": [dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0), config["annotate"], sensitive],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
         "deduplicate": [dedup],
         "decontaminate": [config["decontaminate"], *searched, *_tokens(config["mixture"])],
