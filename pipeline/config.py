@@ -43,7 +43,8 @@ class Source(Section):
     limit: Annotated[int, Field(ge=1)] | None = None
     """At most so many files, the first by name."""
     base: value.InputPath | None = None
-    """The folder or URL below which the lines of the files in `paths` lie, lists such as Common Crawl's warc.paths.gz."""
+    """The folder or URL below which lies what the files in `paths` list: Common Crawl's warc.paths.gz, or Parquet rows of
+    its columnar index, of which only the captures are read."""
     storage_options: Annotated[dict[str, Any], Field(exclude=True, repr=False)] = {}
     """fsspec's options for URLs: {anon: true}, {requester_pays: true}, {endpoint_url: …}, {key: …, secret: …}; never written
     down. Left out, S3's own environment variables and files hold."""

@@ -25,7 +25,7 @@ def resolve_inputs(config: Config) -> Inputs:
     inputs: Inputs = {}
     for name, source in config.sources.items():
         files = _resolve(f"sources.{name}.paths", source.paths, source.storage_options)
-        if source.base:
+        if source.base and not is_index(files):
             files = _listed(f"sources.{name}.paths", files, source.base, source.storage_options)
         elif any(file.path.endswith((".paths", ".paths.gz")) for file in files):
             raise ConfigError(f"sources.{name}.paths: a list of paths given; add `base:`, as https://data.commoncrawl.org/")
@@ -36,6 +36,11 @@ def resolve_inputs(config: Config) -> Inputs:
         inputs[BENCHMARKS] = _resolve("decontaminate.benchmarks", config.decontaminate.benchmarks)
         inputs[IGNORED] = _resolve("decontaminate.ignore", config.decontaminate.ignore)
     return inputs
+
+
+def is_index(files: list[Input]) -> bool:
+    """Whether lists are Parquet: rows of Common Crawl's columnar index, each a capture."""
+    return bool(files) and all(file.path.endswith(".parquet") for file in files)
 
 
 def _resolve(key: str, patterns: Any, storage: Storage | None = None) -> list[Input]:

@@ -10,11 +10,12 @@ from pyspark.sql import functions as F
 from pipeline.accounts import Account, check
 from pipeline.config import Source
 from pipeline.errors import GuardError
-from pipeline.run.fingerprint import URL_LISTS
+from pipeline.run.fingerprint import URL_LISTS, is_index
 from pipeline.run.output import Json
 from pipeline.run.work import Work
 from pipeline.schema import COUNTED, DOCUMENT, REJECTED
 from pipeline.sources.documents import part_files
+from pipeline.sources.paths import Input
 from pipeline.sources.read import read, read_links
 from pipeline.sources.reasons import FILE_REASONS, STRETCH_REASONS
 from pipeline.sources.url_lists import read_lists, store
@@ -35,7 +36,7 @@ def ingest(work: Work) -> Json:
         stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how, own), one.sample, config.seed)
         for name, one in config.sources.items()
         if one.format != "links"
-        for own in [_own(one) | listed]
+        for own in [_own(one, work.inputs[name]) | listed]
     ]
     ingested = work.write_partitioned("ingested", stage.ingest(frames), ["outcome", "origin"])
     rejected = stage.rejections(ingested.where(F.col("outcome") == REJECTED))
@@ -65,9 +66,11 @@ def _url_lists(work: Work) -> dict[str, str]:
     return {"url_lists": store(hashes, work.folder / "_checkpoints" / "url_lists")}
 
 
-def _own(source: Source) -> dict[str, str]:
+def _own(source: Source, files: list[Input]) -> dict[str, str]:
     """What only the source's format takes, and how its files are reached."""
     given = {"storage": json.dumps(source.storage_options)} if source.storage_options else {}
+    if source.base and source.format in ("warc", "wet") and is_index(files):
+        given["base"] = source.base
     if source.split_at is not None:
         given["split_at"] = source.split_at
     if source.namespaces is not None:
@@ -85,7 +88,7 @@ def _claims(work: Work) -> tuple[dict[str, Json], DataFrame | None]:
         name: stage.LinkRule(one.of or "", WEBTEXT_SCORE if one.min_score is None else one.min_score, one.sample)
         for name, one in sources.items()
     }
-    lists = [read_links(work.spark, name, work.inputs[name], _own(sources[name])) for name in rules]
+    lists = [read_links(work.spark, name, work.inputs[name], _own(sources[name], [])) for name in rules]
     links = work.checkpoint("links", reduce(DataFrame.unionByName, lists))
     linked = work.checkpoint("linked", stage.linked(links, rules, work.config.seed))
     claims = work.write("claims", stage.claims(linked, work.staged("documents"), rules), narrow=True)

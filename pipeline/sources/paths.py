@@ -106,11 +106,16 @@ def listed(lists: list[Input], base: str, storage: Storage | None = None) -> lis
         for number, line in enumerate(map(str.strip, lines), 1):
             if not line:
                 continue
-            if "://" in line or line.startswith("/") or ".." in line.split("/"):
+            if leads_out(line):
                 raise ConfigError(f"{one.path}:{number}: {line!r} leads out of `base`; allowed: paths below {base}")
             path = f"{base.rstrip('/')}/{line}"
             found.setdefault(path, Input(path, 0, "") if is_remote(path) else _stated(path))
     return list(found.values())
+
+
+def leads_out(path: str) -> bool:
+    """Whether a path that a list gives is another place than below the list's base."""
+    return "://" in path or path.startswith("/") or ".." in path.split("/")
 
 
 def _stated(path: str) -> Input:

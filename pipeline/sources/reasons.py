@@ -29,6 +29,7 @@ STRETCH_REASONS = {
     "bad_header": "a record header over 64 KiB or without WARC-Type",
     "damaged_other": "a damaged request, metadata or other record that is never a document",
     "bad_link": "a line of a list of links that holds no URL, or no number as score",
+    "bad_capture": "a row of the index of captures leads to no record",
     "read_error": "reading the file stopped with an error; what follows `offset` is missing",
 }
 

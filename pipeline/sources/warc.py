@@ -19,6 +19,7 @@ from pipeline.kernels.charset import decode
 from pipeline.kernels.html import ENGINES, TooDeepError, main_text
 from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources import http
+from pipeline.sources.captures import CapturePartition, capture_rows, row_groups
 from pipeline.sources.members import PADDING, Event, codec_of, plain
 from pipeline.sources.paths import Input, common_folder, open_input, resolve
 from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
@@ -72,10 +73,11 @@ class WetSource(WarcSource):
 class WarcReader(DataSourceReader):
     def __init__(self, options: dict[str, str], wet: bool = False) -> None:
         self.files = input_files(options)
+        self.base = options.get("base", "")  # given: the files are an index, whose captures lie below it
         self.split_size = int(options.get("split_size", 0))
         self.reading = Reading(
             options.get("origin", "warc"),
-            common_folder([file.path for file in self.files]),
+            f"{self.base.rstrip('/')}/" if self.base else common_folder([file.path for file in self.files]),
             options.get("engine", ENGINES[0]),
             int(options.get("max_record_bytes", MAX_RECORD_BYTES)),
             wet,
@@ -85,10 +87,14 @@ class WarcReader(DataSourceReader):
         if self.reading.engine not in ENGINES:
             raise ValueError(f"engine: {self.reading.engine!r} is none of {', '.join(ENGINES)}")
 
-    def partitions(self) -> Sequence[FilePartition]:
-        return split(self.files, self.split_size)
+    def partitions(self) -> Sequence[FilePartition] | Sequence[CapturePartition]:
+        return row_groups(self.files, self.reading.storage) if self.base else split(self.files, self.split_size)
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        if isinstance(partition, CapturePartition):
+            reading, limit = self.reading, self.reading.max_record_bytes
+            found = capture_rows(partition, self.base, reading.storage, limit, lambda item, path: _row(item, path, reading))
+            return batches(found, reading.origin)
         assert isinstance(partition, FilePartition)
         return batches(file_rows(partition.path, self.reading, partition.start, partition.end), self.reading.origin)
 
