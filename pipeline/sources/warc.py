@@ -8,6 +8,7 @@ bytes, `split_size` (bytes of a partition), `origin`, `engine` (kernels.html) an
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -92,9 +93,9 @@ class WarcReader(DataSourceReader):
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         if isinstance(partition, CapturePartition):
-            reading, limit = self.reading, self.reading.max_record_bytes
-            found = capture_rows(partition, self.base, reading.storage, limit, lambda item, path: _row(item, path, reading))
-            return batches(found, reading.origin)
+            limit, make_row = self.reading.max_record_bytes, partial(_row, reading=self.reading)
+            found = capture_rows(partition, self.base, self.reading.storage, limit, make_row)
+            return batches(found, self.reading.origin)
         assert isinstance(partition, FilePartition)
         return batches(file_rows(partition.path, self.reading, partition.start, partition.end), self.reading.origin)
 
@@ -163,7 +164,7 @@ def open_walk(stream: IO[bytes], start: int = 0, end: int | None = None) -> Walk
     if head.startswith(LZ4_MAGIC):
         return None if start else "unsupported_compression"
     if codec is None:
-        return None if start else Walk(lambda offset: plain(stream, offset), True, 0, None)
+        return None if start else Walk(partial(plain, stream), True, 0, None)
     part = Range(stream, codec, end)
     begin = part.first_record(start) if start else 0
     return None if begin is None else Walk(part.walk, False, begin, part)
