@@ -42,6 +42,12 @@ class Source(Section):
     """A hashed share of the documents, for a first trial."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """At most so many files, the first by name."""
+    base: value.InputPath | None = None
+    """The folder or URL below which lies what the files in `paths` list: Common Crawl's warc.paths.gz, or Parquet rows of
+    its columnar index, of which only the captures are read."""
+    storage_options: Annotated[dict[str, Any], Field(exclude=True, repr=False)] = {}
+    """fsspec's options for URLs: {anon: true}, {requester_pays: true}, {endpoint_url: …}, {key: …, secret: …}; never written
+    down. Left out, S3's own environment variables and files hold."""
     of: str | None = None
     """For format links: the source whose pages are linked to, and which this source then counts (GPT-2's WebText)."""
     min_score: float | None = None
@@ -68,8 +74,11 @@ class Source(Section):
 
 
 class Extract(Section):
-    engine: Literal["blocks", "resiliparse", "whole_page"] = "blocks"
-    """resiliparse: the main text of a page; whole_page: all its visible text."""
+    engine: Literal["blocks", "resiliparse", "trafilatura", "whole_page"] = "blocks"
+    """blocks: the blocks of a page that read as main text; resiliparse: all it takes for content; trafilatura: a seventh as
+    fast; whole_page: all visible text."""
+    url_lists: value.OptionalPaths = ()
+    """Files or folders (UT1's) of hosts, URLs and words, one a line: a captured page that one names is rejected unread."""
     max_record_bytes: value.Size = 10_000_000
     """A record with a longer body, as stored or as decoded, is rejected and counted."""
     split_size: value.Size | None = None
@@ -81,6 +90,17 @@ class Language(Section):
     """`all`, or language codes of fastText's lid.176, as [en, zh]. The paper keeps all."""
     min_score: value.Share = 0.5
     """Least probability with which fastText must name one of the languages to keep."""
+
+
+class Annotate(Section):
+    pii: Literal["none", "count", "mask"] = "none"
+    """count e-mail and public IP addresses, telephone and Chinese identity numbers, or mask them as |||EMAIL_ADDRESS|||."""
+    lines: Literal["keep", "c4", "fineweb"] = "keep"
+    """c4: take out the lines that C4 takes out (Raffel et al. 2020); fineweb: the same without the rule on punctuation."""
+    chinese: Literal["keep", "simplify"] = "keep"
+    """simplify: traditional Chinese characters become simplified ones (OpenCC)."""
+    sensitive_words: value.OptionalPaths = ()
+    """Files of words and phrases, one a line, for the metric sensitive_word_fraction; filters.limits sets its limit."""
 
 
 class Limit(Section):
@@ -100,7 +120,7 @@ class Limit(Section):
 
 class Filters(Section):
     recipes: dict[value.LanguageKey, value.Recipe] = {"default": ("gopher",), "zh": ("zh",)}
-    """The limits for a language: gopher | zh | none | a YAML file, or several joined by `+`. GPT-3 used none."""
+    """The limits for a language: gopher | c4 | fineweb | zh | none | a YAML file, or several joined by `+`. GPT-3: none."""
     limits: dict[str, Limit] = {}
     """Limits over those of the recipes: {metric: {min: , max: }}."""
 
@@ -280,6 +300,8 @@ class Config(Section):
     """Where documents come from: {name: {format, paths, role}}."""
     extract: Extract = Extract()
     language: Language = Language()
+    annotate: Annotate = Annotate()
+    """What is edited in a text before it is measured, and what is counted beyond the metrics; the defaults do neither."""
     filters: Annotated[Filters | None, value.off_or(Filters)] = Filters()
     """Rules on metrics, or `none`."""
     quality: Annotated[Quality | None, value.off_or(Quality)] = Quality()

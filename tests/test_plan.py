@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from pipeline.config import load_config
+from pipeline.config import Source, load_config
 from pipeline.report.forecast import WIDTH, Forecast, SourceForecast, forecast_text
 from pipeline.run import planning
 from pipeline.sources.paths import Input
@@ -58,7 +58,11 @@ def test_a_part_is_a_share_of_the_bytes(tmp_path: Path):
     pq.write_table(pa.table({"text": [str(k) * 40 for k in range(200_000)]}), rows, compression="none", use_dictionary=False)
     files = [Input(str(path), path.stat().st_size, "") for path in (lines, rows)]
     assert all(file.size > planning.READ_BYTES // 2 for file in files)
-    first, second = planning._peek(files, tmp_path / "parts")
+    source = Source(format="jsonl", paths=("a",), role="raw")
+    (first, second), size = planning._peek(source, files, tmp_path / "parts")
+    assert size == sum(file.size for file in files)
+    unknown = [file._replace(size=0) for file in files]
+    assert planning._peek(source, unknown, tmp_path / "again")[1] == size
     assert first.size == planning.READ_BYTES // 2
     assert pq.read_metadata(second.path).num_rows == pytest.approx(200_000 * 8e6 / files[1].size, rel=0.1)
 
@@ -70,15 +74,16 @@ def test_what_stands_in_the_way(monkeypatch, sample_config: Path, tmp_path: Path
     config = load_config(sample_config, [f"output={tmp_path / 'o'}"])
     mixture = config.mixture.model_copy(update={"token_budget": 50_000, "weights": None, "max_epochs": max_epochs})
     config = config.model_copy(update={"mixture": mixture})
-    (source, *_), files = config.sources, {name: [Input("x", 10, "")] for name in config.sources}
+    source, *_ = config.sources
     each = dict.fromkeys(config.sources, 0)
     counts = {
         "ingest": {"unreadable": {source: 1}, "files": dict.fromkeys(config.sources, 1)},
         "train_quality": {"languages": [{"language": "en", "fitted": False, "references": 2, "raw": 5}]},
     }
     seen = {(source, source): planning.Seen(100, 10, 500, 25_000)}
-    part = planning.Part(dict.fromkeys(config.sources, 0.5), seen, each, each, each, counts, "gpt2")
-    made = planning._reckoned(config, files, part)
+    sizes, share = dict.fromkeys(config.sources, 10), dict.fromkeys(config.sources, 0.5)
+    part = planning.Part(sizes, share, seen, each, each, each, counts, "gpt2")
+    made = planning._reckoned(config, part)
     assert made.sources[0].tokens == 1000
     assert made.sources[0].error == pytest.approx((25_000 * 2) ** 0.5 / 1000)
     text = "\n".join(made.problems)

@@ -11,12 +11,15 @@ from pyspark.sql import functions as F
 from pipeline.accounts import Account, check
 from pipeline.config import Source
 from pipeline.errors import GuardError
+from pipeline.run.fingerprint import URL_LISTS, is_index
 from pipeline.run.output import Json
 from pipeline.run.work import Work
 from pipeline.schema import COUNTED, DOCUMENT, REJECTED
 from pipeline.sources.documents import DocumentTexts, part_files
+from pipeline.sources.paths import Input
 from pipeline.sources.read import read, read_links
 from pipeline.sources.reasons import FILE_REASONS, STRETCH_REASONS
+from pipeline.sources.url_lists import read_lists, store
 from pipeline.stages import ingest as stage
 
 LOST = [*FILE_REASONS, "read_error"]  # the guard counts files that have one of these
@@ -28,11 +31,13 @@ COUNTED_TYPES = ("response", "resource", "revisit", "conversion", "row", "file",
 def ingest(work: Work) -> Json:
     """One write of everything read, by outcome; then the narrow tables from it."""
     config = work.config
+    listed = _url_lists(work)
     how = config.extract.engine, config.extract.max_record_bytes, config.extract.split_size or 0
     frames = [
-        stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how, own_options(one)), one.sample, config.seed)
+        stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how, own), one.sample, config.seed)
         for name, one in config.sources.items()
         if one.format != "links"
+        for own in [own_options(one, work.inputs[name]) | listed]
     ]
     ingested = work.write_partitioned("ingested", stage.ingest(frames), ["outcome", "origin"])
     rejected = stage.rejections(ingested.where(F.col("outcome") == REJECTED))
@@ -62,9 +67,19 @@ def _write_without(work: Work, documents: DataFrame, repeated: DataFrame, folder
         file.rename(folder / file.relative_to(work.folder / "single"))
 
 
-def own_options(source: Source) -> dict[str, str]:
-    """What only the source's format takes."""
-    given: dict[str, str] = {}
+def _url_lists(work: Work) -> dict[str, str]:
+    """The option that names the array of URL lists, if there are any."""
+    if not work.config.extract.url_lists:
+        return {}
+    hashes = read_lists([file.path for file in work.inputs[URL_LISTS]])
+    return {"url_lists": store(hashes, work.folder / "_checkpoints" / "url_lists")}
+
+
+def own_options(source: Source, files: list[Input]) -> dict[str, str]:
+    """What only the source's format takes, and how its files are reached."""
+    given = {"storage": json.dumps(source.storage_options)} if source.storage_options else {}
+    if source.base and source.format in ("warc", "wet") and is_index(files):
+        given["base"] = source.base
     if source.split_at is not None:
         given["split_at"] = source.split_at
     if source.namespaces is not None:
@@ -82,7 +97,7 @@ def _claims(work: Work) -> tuple[dict[str, Json], DataFrame | None]:
         name: stage.LinkRule(one.of or "", WEBTEXT_SCORE if one.min_score is None else one.min_score, one.sample)
         for name, one in sources.items()
     }
-    lists = [read_links(work.spark, name, work.inputs[name]) for name in rules]
+    lists = [read_links(work.spark, name, work.inputs[name], own_options(sources[name], [])) for name in rules]
     links = work.checkpoint("links", reduce(DataFrame.unionByName, lists))
     linked = work.checkpoint("linked", stage.linked(links, rules, work.config.seed))
     claims = work.write("claims", stage.claims(linked, work.staged("documents"), rules), narrow=True)

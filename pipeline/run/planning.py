@@ -5,6 +5,7 @@ over them. What they keep is scaled by the share of the bytes that was read. So 
 classifier; it does not know what the corpus holds twice, which so little hardly shows.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from pipeline.config import Config, Guards
+from pipeline.config import Config, Guards, Source
 from pipeline.kernels.banding import candidate_chance
 from pipeline.kernels.mixture import SourcePlan, plan
 from pipeline.kernels.quality import keep_chance
@@ -27,7 +28,7 @@ from pipeline.kernels.tokens import Tokenizer, count_tokens
 from pipeline.report.forecast import Forecast, SourceForecast
 from pipeline.report.numerals import byte_size
 from pipeline.run.engine import run
-from pipeline.run.fingerprint import Inputs, resolve_inputs
+from pipeline.run.fingerprint import is_index, resolve_inputs
 from pipeline.run.ingesting import own_options
 from pipeline.run.mixing import strategy_weights
 from pipeline.run.output import Json, Output
@@ -52,7 +53,8 @@ SCRATCH = 0.6  # bytes that the shuffle of a byte of the corpus' text takes
 class Part(NamedTuple):
     """What was read of the sources, and what came of it; everything by source."""
 
-    share: Mapping[str, float]  # of the bytes of all its files
+    bytes: Mapping[str, int]  # of all its files, as stored
+    share: Mapping[str, float]  # of them, that was read
     seen: Mapping[tuple[str, str], "Seen"]
     text_bytes: Mapping[str, int]
     stored: Mapping[str, int]  # bytes in documents/
@@ -76,37 +78,42 @@ def forecast(config: Config, open_spark: "Callable[[], SparkSession]") -> Foreca
     tokenizer = load_tokenizer(config.mixture.tokenizer)
     with TemporaryDirectory(prefix="taojin-plan-") as temporary:
         folder = Path(temporary)
-        read = {name: _peek(inputs[name], folder / "inputs" / name) for name in config.sources}
+        parts = {name: _peek(source, inputs[name], folder / "inputs" / name) for name, source in config.sources.items()}
+        sizes = {name: size for name, (_, size) in parts.items()}
+        read = {name: files for name, (files, _) in parts.items()}
         seconds = {name: _ingest_seconds(config, name, files) for name, files in read.items()}
         run(_small(config, read, folder), open_spark, until="verdict")
         output = folder / "output"
         stages = Output(str(output)).read_manifest()["stages"]
         seen, text_bytes = _seen(config, output, tokenizer)
         part = Part(
-            {name: _bytes(files) / max(1, _bytes(inputs[name])) for name, files in read.items()}, seen, text_bytes,
+            sizes, {name: sum(file.size for file in files) / max(1, sizes[name]) for name, files in read.items()}, seen,
+            text_bytes,
             {name: _folder_bytes(output / "documents" / f"origin={name}") for name in config.sources}, seconds,
             {stage: entry["counts"] for stage, entry in stages.items()}, tokenizer.name,
         )  # fmt: skip
-    return _reckoned(config, inputs, part)
+    return _reckoned(config, part)
 
 
-def _peek(files: list[Input], folder: Path) -> list[Input]:
-    """Copies of the first bytes of READ_FILES files, evenly spaced, READ_BYTES together."""
+def _peek(source: Source, files: list[Input], folder: Path) -> tuple[list[Input], int]:
+    """Copies of the first bytes of READ_FILES files, evenly spaced, READ_BYTES together; and the bytes of all files."""
     folder.mkdir(parents=True)
     n = min(READ_FILES, len(files))
-    copies = []
+    copies, size = [], 0
     for k in range(n):
         file = files[k * len(files) // n]
         copy = folder / f"{k}-{Path(file.path).name}"
-        with open_input(file.path) as source:
+        with open_input(file.path, source.storage_options) as stored:
+            size += stored.seek(0, os.SEEK_END)
+            stored.seek(0)
             if file.path.endswith(".parquet"):
-                _copy_rows(source, copy, READ_BYTES // n)
+                _copy_rows(stored, copy, READ_BYTES // n)
             else:
-                room = file.size if file.path.endswith(WHOLE) else READ_BYTES // n
                 with copy.open("wb") as target:
-                    target.write(source.read(room))
+                    target.write(stored.read(-1 if file.path.endswith(WHOLE) else READ_BYTES // n))
         copies.append(Input(str(copy), copy.stat().st_size, ""))
-    return copies
+    known = [file.size for file in files]
+    return copies, sum(known) if all(known) else size * len(files) // n  # files behind a list of paths have no size
 
 
 def _copy_rows(source: object, copy: Path, room: int) -> None:
@@ -128,7 +135,7 @@ def _ingest_seconds(config: Config, name: str, files: list[Input]) -> float:
     if source.format == "links":
         return 0.0
     started = time.process_time()
-    for _ in read_here(source.format, name, files, extract.engine, extract.max_record_bytes, own_options(source)):
+    for _ in read_here(source.format, name, files, extract.engine, extract.max_record_bytes, own_options(source, files)):
         pass
     return time.process_time() - started
 
@@ -136,7 +143,10 @@ def _ingest_seconds(config: Config, name: str, files: list[Input]) -> float:
 def _small(config: Config, read: Mapping[str, list[Input]], folder: Path) -> Config:
     """The config over the parts, without guards: nothing that so little shows stops a forecast."""
     sources = {
-        name: source.model_copy(update={"paths": tuple(file.path for file in read[name]), "sample": 1.0, "limit": None})
+        name: source.model_copy(
+            update={"paths": tuple(file.path for file in read[name]), "sample": 1.0, "limit": None}
+            | ({} if is_index(read[name]) else {"base": None})
+        )
         for name, source in config.sources.items()
     }
     guards = Guards(max_unreadable_inputs=1.0, min_kept_documents=0)
@@ -182,7 +192,7 @@ def _chance(config: Config, role: str, kept: bool, stage: str | None, score: flo
     return float(kept)
 
 
-def _reckoned(config: Config, inputs: Inputs, part: Part) -> Forecast:
+def _reckoned(config: Config, part: Part) -> Forecast:
     """The part, scaled to the whole, and the mixture planned over it."""
     scale = {
         name: source.sample / part.share[name] if part.share[name] else 0.0 for name, source in config.sources.items()
@@ -194,7 +204,7 @@ def _reckoned(config: Config, inputs: Inputs, part: Part) -> Forecast:
     plans = plan(strategy_weights(mixture, tokens), mixture.token_budget, tokens, documents, mixture.max_epochs)
     rows = tuple(
         SourceForecast(
-            one.source, _bytes(inputs[one.source]), part.share[one.source],
+            one.source, part.bytes[one.source], part.share[one.source],
             sums[one.source].documents, one.documents, one.tokens,
             sqrt(sums[one.source].squares) / one.tokens if one.tokens else 0.0, float(one.normalised_weight),
             float(one.epochs_asked), float(one.epochs), float(one.reachable_weight),
@@ -249,10 +259,6 @@ def _problems(config: Config, part: Part, plans: Sequence[SourcePlan], disk: flo
                 f"{card['language']}: {card['references']} references and {card['raw']} raw documents were read, too few "
                 "for a classifier; the more a run reads the likelier it has one"
             )
-
-
-def _bytes(files: Sequence[Input]) -> int:
-    return sum(file.size for file in files)
 
 
 def _folder_bytes(folder: Path) -> int:

@@ -21,9 +21,8 @@ from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources.epub import BadEpubError, TooLargeError, read_epub
 from pipeline.sources.paths import common_folder, open_input
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, rejected
-from pipeline.sources.splits import FilePartition
+from pipeline.sources.splits import FilePartition, input_files, storage_of
 from pipeline.sources.tables import MIN_LINE_BYTES, inflated
-from pipeline.sources.warc import input_files
 
 CHARSET_BYTES = 1 << 20  # of a file that is parted: its beginning tells the charset
 Read = Callable[[IO[bytes], str], Iterator[Row]]
@@ -58,6 +57,7 @@ class BookReader(DataSourceReader):
         self.paths, self.kind = [file.path for file in input_files(options)], kind
         self.origin = options.get("origin", kind)
         self.folder = common_folder(self.paths)
+        self.storage = storage_of(options)
         self.max_bytes = max(MIN_LINE_BYTES, int(options.get("max_record_bytes", 0)))
         self.split_at = options.get("split_at", "")
 
@@ -72,7 +72,7 @@ class BookReader(DataSourceReader):
         """A document or rejection for the file, or for each piece of it, and their count."""
         read, n = (self._epub if self.kind == "epub" else self._pieces if self.split_at else self._text), 0
         try:
-            with open_input(path) as stream:
+            with open_input(path, self.storage) as stream:
                 for row in read(stream, path):
                     n += 1
                     yield row

@@ -23,9 +23,9 @@ from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources.members import CHUNK, Break, Event, Feed, Piece
 from pipeline.sources.paths import open_input
 from pipeline.sources.rows import Row, batches, clean, counted, dump_of, iso_date, rejected
-from pipeline.sources.splits import FilePartition, split
+from pipeline.sources.splits import FilePartition, input_files, split, storage_of
+from pipeline.sources.storage import Storage
 from pipeline.sources.tables import MIN_LINE_BYTES, inflated
-from pipeline.sources.warc import input_files
 from pipeline.sources.wikitext import plain_text
 
 STREAM = re.compile(rb"BZh[1-9]1AY&SY")  # the head of a bz2 stream and of its first block
@@ -59,6 +59,7 @@ class MediawikiSource(DataSource):
 class MediawikiReader(DataSourceReader):
     def __init__(self, options: dict[str, str]) -> None:
         self.files, self.origin = input_files(options), options.get("origin", "mediawiki")
+        self.storage = storage_of(options)
         self.split_size = int(options.get("split_size", 0))
         self.namespaces = frozenset(json.loads(options.get("namespaces", "[0]")))
 
@@ -67,14 +68,16 @@ class MediawikiReader(DataSourceReader):
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         assert isinstance(partition, FilePartition)
-        return batches(page_rows(partition, self.origin, self.namespaces), self.origin)
+        return batches(page_rows(partition, self.origin, self.namespaces, self.storage), self.origin)
 
 
-def page_rows(part: FilePartition, origin: str, namespaces: frozenset[int]) -> Iterator[Row]:
+def page_rows(
+    part: FilePartition, origin: str, namespaces: frozenset[int], storage: Storage | None = None
+) -> Iterator[Row]:
     """A document or rejection for each page of the range, and their count."""
     counts = Counter[str]()
     try:
-        with open_input(part.path) as stream:
+        with open_input(part.path, storage) as stream:
             head = stream.read(SITE_BYTES)
             is_bz2, is_plain = head.startswith(b"BZh"), head.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<")
             if part.start and not (is_bz2 or is_plain):

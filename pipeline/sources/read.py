@@ -63,8 +63,10 @@ def _options(
     } | dict(own or {})
 
 
-def read_links(spark: SparkSession, origin: str, files: Sequence[Input]) -> DataFrame:
+def read_links(
+    spark: SparkSession, origin: str, files: Sequence[Input], own: Mapping[str, str] | None = None
+) -> DataFrame:
     """Rows of LINKS, one partition a file."""
     spark.dataSource.register(LinksSource)
     paths = json.dumps([file.path for file in files])
-    return spark.read.format(LinksSource.name()).options(paths=paths, origin=origin).load()
+    return spark.read.format(LinksSource.name()).options(paths=paths, origin=origin, **dict(own or {})).load()
