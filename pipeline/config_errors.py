@@ -12,14 +12,11 @@ from pipeline.yaml_config import Document, Location
 
 # What the contract names and a later version builds. `*` is any name.
 PLANNED_VALUES: dict[Location, tuple[str, ...]] = {
-    ("sources", "*", "format"): ("text", "epub", "mediawiki"),
-    ("extract", "engine"): ("trafilatura",),
     ("quality", "select"): ("top_fraction",),
     ("quality", "select", "alpha"): ("fit",),
     ("dedup", "scope"): ("dump",),
 }
 PLANNED_KEYS: tuple[Location, ...] = (
-    ("sources", "*", "base"),
     ("quality", "model"),
     ("dedup", "index"),
 )
