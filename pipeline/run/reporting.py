@@ -142,7 +142,7 @@ def _quality_of(card: Json, bins: list[Any], select: Json) -> c.QualityCounts:
         expected_keep=sum(row[3] for row in bins) / n if pareto and n else None,
         realised_keep=int(kept.sum()) / n if n else None,
         histogram=histogram,
-        warnings=() if card["fitted"] else ("too few references or raw documents: passed unscored",),
+        warnings=tuple(card["warnings"]),
     )  # fmt: skip
 
 
@@ -232,11 +232,7 @@ def _excerpt(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _warnings(work: Work, given: Json) -> tuple[str, ...]:
     found = []
     for card in given["train_quality"]["languages"]:
-        if not card["fitted"]:
-            found.append(
-                f"{card['language']}: {card['references']:,} references and {card['raw']:,} raw documents are too few for a "
-                "classifier, so its documents pass unscored"
-            )
+        found += card["warnings"]
     for name, n in given["ingest"]["unreadable"].items():
         if n:
             found.append(f"{name}: {n:,} of {given['ingest']['files'][name]:,} files could not be read")

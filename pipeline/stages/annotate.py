@@ -14,7 +14,7 @@ from pyspark.sql.types import StructField, StructType
 from pipeline.arrow import rows_from
 from pipeline.kernels import metrics, minhash, quality
 from pipeline.kernels.chinese import words
-from pipeline.kernels.text import units
+from pipeline.kernels.text import Units, units
 from pipeline.schema import BINARY, BOOL, DOUBLE, INT, LONG, STRING
 
 _SPARK_TYPES = {pa.int64(): LONG, pa.int32(): INT, pa.float64(): DOUBLE, pa.bool_(): BOOL}
@@ -40,7 +40,7 @@ def _measure(batch: pa.RecordBatch, model: quality.Model, shingle: int, permutat
     measured = metrics.measure(batch["text"], found)
     columns: dict[str, pa.Array | NDArray[np.generic]] = {"id": batch["id"], "part": batch["part"]}
     columns |= {name: pa.array(measured[name], kind) for name, kind in metrics.METRICS.items()}
-    columns["quality_score"] = pa.array(_scores(batch, model))
+    columns["quality_score"] = pa.array(_scores(batch, found, model))
     columns["signature"] = (
         minhash.signature_column(found, shingle, permutations)
         if permutations
@@ -49,11 +49,18 @@ def _measure(batch: pa.RecordBatch, model: quality.Model, shingle: int, permutat
     return pa.record_batch(columns)
 
 
-def _scores(batch: pa.RecordBatch, model: quality.Model) -> NDArray[np.float64]:
+def _scores(batch: pa.RecordBatch, found: Units, model: quality.Model) -> NDArray[np.float64]:
+    """Of each document by the model of its language; NaN where it has none. Only Chinese has words beside `found`."""
     languages = batch["language"].to_numpy(zero_copy_only=False)
     scores = np.full(len(batch), np.nan)
+    shared = quality.content(batch["text"], found) if set(languages) & model.keys() - {"zh"} else None
     for language, fit in model.items():
         mine = np.flatnonzero(languages == language)
-        if len(mine):
-            scores[mine] = quality.score(words(batch["text"].take(pa.array(mine)), language), fit.weights, fit.intercept)
+        if not len(mine):
+            continue
+        if language == "zh" or shared is None:
+            spelled = quality.content(*words(batch["text"].take(pa.array(mine)), language))
+        else:
+            spelled = shared.of(mine)
+        scores[mine] = quality.score(spelled, fit.weights, fit.intercept)
     return scores
