@@ -34,7 +34,7 @@ class _Language(NamedTuple):
     table: pa.Table  # sorted by id and window
     rows: regression.Rows
     held_out: NDArray[np.bool_]
-    origins: NDArray[Any]
+    sources: NDArray[Any]
     hosts: NDArray[np.int64]
 
 
@@ -78,19 +78,20 @@ def _without_copies(table: pa.Table) -> tuple[pa.Table, int]:
 
 def _language(table: pa.Table, seed: int) -> _Language:
     reference = table["reference"].to_numpy()
-    origins = table["origin"].to_numpy(zero_copy_only=False)
-    hosts = table["host"].to_numpy(zero_copy_only=False)
+    sources = table["source"].to_numpy(zero_copy_only=False)
+    hosts, ids = (table[name].to_numpy(zero_copy_only=False) for name in ("host", "id"))
     kept_whole = np.where(reference, "", hosts).astype(object)
-    for origin in sorted(set(origins[reference])):
-        mine = reference & (origins == origin)
-        kept_whole[mine] = books(table["id"].to_numpy(zero_copy_only=False)[mine])
+    for source in sorted(set(sources[reference])):
+        mine = reference & (sources == source)
+        of_web = hosts[mine] != ids[mine]  # pages that a links source claims
+        kept_whole[mine] = np.where(of_web, hosts[mine], books(ids[mine]))
     unit = unit_interval(seed, "held-out", pa.array(kept_whole, pa.string()))
     held_out = np.zeros(len(reference), np.bool_)
-    for role in [~reference, *(reference & (origins == origin) for origin in sorted(set(origins[reference])))]:
+    for role in [~reference, *(reference & (sources == source) for source in sorted(set(sources[reference])))]:
         held_out[role] = hold_out(kept_whole[role], unit[role])
-    groups = np.unique(np.where(reference, origins, hosts).astype(str), return_inverse=True)[1] * 2 + reference
+    groups = np.unique(np.where(reference, sources, hosts).astype(str), return_inverse=True)[1] * 2 + reference
     host_numbers = np.unique(hosts.astype(str), return_inverse=True)[1]
-    return _Language(table, regression.Rows(_read(table), reference, groups, unit), held_out, origins, host_numbers)
+    return _Language(table, regression.Rows(_read(table), reference, groups, unit), held_out, sources, host_numbers)
 
 
 def _read(table: pa.Table) -> Counts:
@@ -151,7 +152,7 @@ def _fit(given: _Language, buckets: int, card: Json) -> tuple[Fit, NDArray[np.fl
     """The model and the scores of all windows; completes the card."""
     rows, reference, held = given.rows, given.rows.reference, given.held_out
     model, regularisation, transfer = regression.fit(rows.take(~held), buckets)
-    names = dict(zip(rows.groups[reference].tolist(), given.origins[reference].tolist(), strict=True))
+    names = dict(zip(rows.groups[reference].tolist(), given.sources[reference].tolist(), strict=True))
     scores = regression.scores(rows.counts, model)
     measured = held if _enough(reference[held]) else np.ones(len(held), np.bool_)
     seen, truth = scores[measured], reference[measured]
@@ -165,8 +166,8 @@ def _fit(given: _Language, buckets: int, card: Json) -> tuple[Fit, NDArray[np.fl
             "raw": figures.histogram(seen[~truth]),
         },
         "quantiles": {
-            str(origin): figures.quantiles(seen[given.origins[measured] == origin])
-            for origin in sorted(set(given.origins[measured]))
+            str(source): figures.quantiles(seen[given.sources[measured] == source])
+            for source in sorted(set(given.sources[measured]))
         },
         "fitted_alpha": figures.fitted_alpha(seen[truth], seen[~truth]),
         "strongest_words": _strongest(given.table["vocabulary"], model),
@@ -209,10 +210,10 @@ def _within(scores: NDArray[np.float64], reference: NDArray[np.bool_], hosts: ND
 def _doubts(card: Json) -> list[str]:
     """Signs that a classifier has learned its sources or hosts, not what is good in a text."""
     language, said = card["language"], []
-    for origin, value in card["transfer_auc"].items():
+    for source, value in card["transfer_auc"].items():
         if value < 0.75:
             said.append(
-                f"{language}: a classifier that has not seen {origin} tells it from raw pages with an AUC of {value:.2f}: "
+                f"{language}: a classifier that has not seen {source} tells it from raw pages with an AUC of {value:.2f}: "
                 "it knows its sources rather than good text"
             )
     if card.get("auc", 1) < 0.7:

@@ -37,32 +37,32 @@ _SHINGLE, _BANDS, _BAND_ROWS = 5, 4, 6
 
 FEATURES = table(
     {
-        "id": STRING, "window": INT, "origin": STRING, "host": STRING, "language": STRING, "reference": BOOL,
+        "id": STRING, "window": INT, "source": STRING, "host": STRING, "language": STRING, "reference": BOOL,
         "buckets": BINARY, "counts": BINARY, "bands": BINARY, "vocabulary": STRING,
     }
 )  # fmt: skip
 
 
 def training_features(documents: DataFrame, references: Sequence[str], seed: int, buckets: int) -> DataFrame:
-    """Rows of FEATURES for a hashed sample of `documents`: id, origin, host, language, text, text_hash.
+    """Rows of FEATURES for a hashed sample of `documents`: id, source, host, language, text, text_hash.
 
-    `references` are the trusted origins. Raw copies of references (same text) are left out. Starts a Spark job (counts).
+    `references` are the trusted sources. Raw copies of references (same text) are left out. Starts a Spark job (counts).
     """
-    labelled = documents.withColumn("reference", F.col("origin").isin(list(references)))
+    labelled = documents.withColumn("reference", F.col("source").isin(list(references)))
     trusted = labelled.where("reference").select("text_hash").distinct()
     raw = labelled.where("NOT reference").join(trusted, "text_hash", "left_anti")
     rows = labelled.where("reference").unionByName(raw)
-    counted = rows.groupBy("language", "reference", "origin").count().collect()
-    sizes = {(language, reference, origin): n for language, reference, origin, n in counted}
+    counted = rows.groupBy("language", "reference", "source").count().collect()
+    sizes = {(language, reference, source): n for language, reference, source, n in counted}
     drawn = column_from(partial(_draw, seed=seed, purpose="train"), DOUBLE)("id") < _share(shares(sizes))
     named = column_from(partial(_draw, seed=seed, purpose="vocabulary"), DOUBLE)("id") < _share(shares(sizes, VOCABULARY))
     host = F.coalesce("host", "id").alias("host")
-    sample = rows.where(drawn).select("id", "origin", host, "language", "reference", named.alias("named"), "text")
+    sample = rows.where(drawn).select("id", "source", host, "language", "reference", named.alias("named"), "text")
     return rows_from(sample, partial(_features, seed=seed, buckets=buckets), FEATURES)
 
 
 def shares(sizes: Mapping[tuple[str, bool, str], int], room: int = SAMPLE) -> dict[tuple[str, bool, str], float]:
-    """The share of each (language, reference, origin)'s documents to draw: `room` for a language and role, shared out
+    """The share of each (language, reference, source)'s documents to draw: `room` for a language and role, shared out
     evenly among its sources, and what a small source leaves, among the others.
 
     >>> shares({("en", True, "books"): 10, ("en", True, "wiki"): 1000, ("en", True, "web"): 500}, 210)
@@ -81,9 +81,9 @@ def shares(sizes: Mapping[tuple[str, bool, str], int], room: int = SAMPLE) -> di
 def _share(by_source: Mapping[tuple[str, bool, str], float]) -> Column:
     cases = [
         F.when(
-            (F.col("language") == language) & (F.col("reference") == reference) & (F.col("origin") == origin), F.lit(share)
+            (F.col("language") == language) & (F.col("reference") == reference) & (F.col("source") == source), F.lit(share)
         )
-        for (language, reference, origin), share in sorted(by_source.items())
+        for (language, reference, source), share in sorted(by_source.items())
     ]
     return F.coalesce(*cases, F.lit(0.0))
 
@@ -114,7 +114,7 @@ def _windows_of(rows: pa.RecordBatch, language: str, seed: int, buckets: int) ->
     ]
     first = numbers == 0
     named = rows["named"].to_numpy(zero_copy_only=False)[owners] & first
-    columns = {name: rows[name].take(pa.array(owners)) for name in ("id", "origin", "host", "language", "reference")}
+    columns = {name: rows[name].take(pa.array(owners)) for name in ("id", "source", "host", "language", "reference")}
     columns["window"] = pa.array(numbers, pa.int32())
     columns["buckets"] = _binary(counted.buckets, counted.bounds)
     columns["counts"] = _binary(counted.counts, counted.bounds)

@@ -29,7 +29,7 @@ def features(n: int, seed: int = 1, hosts: int = 40) -> tuple[pa.Table, list[str
         texts.append(" ".join(own + [f"both{draw.integers(0, 200)}" for _ in range(60)]))
         counted = count_words(read([texts[-1]]), BUCKETS)
         rows.append({
-            "id": f"d{k:05d}", "window": 0, "origin": ("books", "wiki")[k // 2 % 2] if reference else "web",
+            "id": f"d{k:05d}", "window": 0, "source": ("books", "wiki")[k // 2 % 2] if reference else "web",
             "host": f"d{k:05d}" if reference else f"h{k % hosts}", "language": "en", "reference": reference,
             "buckets": counted.buckets.tobytes(), "counts": counted.counts.tobytes(),
             "bands": np.array([k, -k - 1]).tobytes(), "vocabulary": "\n".join(sorted(set(texts[-1].split()))),
@@ -84,7 +84,7 @@ def test_a_classifier_that_knows_hosts_only_is_named():
         reference, host = k % 2 == 0, k // 2 % 8
         counted = count_words(read([f"w{host} x{host} y{host}" + " z" * (k % 3)]), BUCKETS)
         rows.append({
-            "id": f"d{k}", "window": 0, "origin": "books" if reference else "web", "host": f"h{host}", "language": "en",
+            "id": f"d{k}", "window": 0, "source": "books" if reference else "web", "host": f"h{host}", "language": "en",
             "reference": reference, "buckets": counted.buckets.tobytes(), "counts": counted.counts.tobytes(),
             "bands": b"", "vocabulary": "",
         })  # fmt: skip
@@ -149,7 +149,7 @@ def test_features_leave_out_copies_of_references(spark):
     ] + [("copy", "web", "h", "en", "reference  text 1 of some words"), ("own", "web", "h", "en", "a page of its own")]
     documents = spark.createDataFrame(
         [(*row, text_hash(row[-1])) for row in rows],
-        "id string, origin string, host string, language string, text string, text_hash string",
+        "id string, source string, host string, language string, text string, text_hash string",
     )
     found = training_features(documents, ["books"], 1, BUCKETS).toArrow().sort_by("id")
     assert found["id"].to_pylist() == ["books/0", "books/1", "books/2", "own"]
