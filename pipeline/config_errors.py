@@ -14,8 +14,6 @@ from pipeline.yaml_config import Document, Location
 PLANNED_VALUES: dict[Location, tuple[str, ...]] = {
     ("sources", "*", "format"): ("text", "epub", "mediawiki"),
     ("extract", "engine"): ("trafilatura",),
-    ("quality", "select"): ("top_fraction",),
-    ("quality", "select", "alpha"): ("fit",),
     ("dedup", "scope"): ("dump",),
 }
 PLANNED_KEYS: tuple[Location, ...] = (

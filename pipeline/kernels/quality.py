@@ -194,3 +194,16 @@ def keep_chance(scores: NDArray[np.float64], alpha: float) -> NDArray[np.float64
     [0.002, 0.026, 0.4241, 1.0]
     """
     return np.asarray((2.0 - scores) ** -alpha)
+
+
+def rank_keys(scores: pa.Array, hashes: pa.Array) -> pa.Array:
+    """For each document 48 hexadecimal digits that sort it: by score, the greatest first, then by its text's hash.
+
+    >>> keys = rank_keys(pa.array([0.5, 0.5, 0.75, 1.0]), pa.array(["b" * 32, "a" * 32, "c" * 32, "d" * 32])).to_pylist()
+    >>> sorted(range(4), key=keys.__getitem__), set(map(len, keys))
+    ([3, 2, 1, 0], {48})
+    """
+    # A positive double's bits are in its order, so that the complement of them is in the opposite one, without rounding.
+    bits = ~np.asarray(scores.to_numpy(zero_copy_only=False), np.float64).view(np.uint64)
+    rows = zip(bits.tolist(), hashes.to_pylist(), strict=True)
+    return pa.array([f"{one:016x}{text_hash or '':0>32.32}" for one, text_hash in rows], pa.string())

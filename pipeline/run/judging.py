@@ -1,17 +1,21 @@
 """The steps of `train_quality`, `annotate` and `verdict`: what is measured, and what is decided from numbers alone."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
 from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
+from pipeline.config import Pareto, Rule, Threshold, TopFraction
 from pipeline.kernels.quality import Fit, Model
 from pipeline.kernels.quality_card import fit
 from pipeline.run.limits import limits_by_language
 from pipeline.run.output import Json, write_json
 from pipeline.run.work import Work, decisions
 from pipeline.stages import annotate as measuring
+from pipeline.stages import top_fraction
 from pipeline.stages import train_quality as training
 from pipeline.stages import verdict as stage
 
@@ -56,19 +60,37 @@ def annotate(work: Work) -> Json:
 
 def verdict(work: Work) -> Json:
     """verdicts/: language, filters, quality."""
-    select: Json = work.config.quality.select.model_dump() if work.config.quality else {"rule": "none"}
     columns = ("id", "part", "origin", "language", "language_score", "text_hash")
-    decided = stage.verdicts(
-        work.with_source(work.read("documents").select(*columns)),
-        work.read("annotations", measuring.ANNOTATIONS).drop("signature"),
-        work.raw,
-        _language_reason(work),
-        stage.filter_reason(limits_by_language(work.config)),
-        stage.quality_reason(select["rule"], work.config.seed, select.get("alpha", 9.0), select.get("min", 0.5)),
-    )
+    documents = work.with_source(work.read("documents").select(*columns))
+    annotations = work.read("annotations", measuring.ANNOTATIONS).drop("signature")
+    language, filters = _language_reason(work), stage.filter_reason(limits_by_language(work.config))
+    quality: Column = F.lit(None).cast("string")
+    chosen: Json = {}
+    if work.config.quality and work.config.quality.select.rule != "none":
+        reached = documents.where(F.col("source").isin(work.raw)).join(annotations.drop("part"), "id")
+        reached = reached.where(language.isNull() & filters.isNull() & ~F.isnan("quality_score"))
+        kept, chosen = _kept(work, work.config.quality.select, reached)
+        quality = stage.quality_reason(kept)
+    decided = stage.verdicts(documents, annotations, work.raw, language, filters, quality)
     counts = decisions(work.write("verdicts", decided, narrow=True))
     work.say(f"{sum(counts['kept'].values()):,} documents kept")
-    return counts
+    return counts | {"quality": chosen}
+
+
+def _kept(work: Work, select: Rule, reached: DataFrame) -> tuple[Column, Json]:
+    """Which scored documents the rule keeps, and what was found for it from the data; `reached`: those it decides about."""
+    if isinstance(select, Threshold):
+        return stage.threshold(select.min), {}
+    if isinstance(select, TopFraction):
+        ranks = work.checkpoint("ranks", reached.select("language", top_fraction.rank_key().alias("key")))
+        cuts = top_fraction.cuts(ranks, select.keep)
+        return stage.up_to(top_fraction.rank_key(), cuts), {"cuts": cuts}
+    assert isinstance(select, Pareto)
+    if select.alpha != "fit":
+        return stage.pareto(work.config.seed, select.alpha), {}
+    card: Json = json.loads((work.output.folder / "quality" / "card.json").read_text(encoding="utf-8"))
+    alphas = {one["language"]: one["fitted_alpha"] for one in card["languages"] if one["fitted"]}
+    return stage.pareto(work.config.seed, alphas), {"alphas": alphas}
 
 
 def _language_reason(work: Work) -> Column:
