@@ -110,7 +110,7 @@ class Features(Section):
 class Pareto(Section):
     rule: Literal["pareto"] = "pareto"
     """Keep iff a Pareto draw exceeds 1 - score (A.1)."""
-    alpha: Annotated[float, Field(gt=0)] | Literal["fit"] = 9.0
+    alpha: value.Alpha = 9.0
     """9 in A.1: P(keep | score) = (2 - score)^-alpha. The Pile used 3. fit: for each language the alpha, up to 30, at which
     the kept raw documents' scores are nearest to the references', by Wasserstein-1 distance on what is held out."""
 

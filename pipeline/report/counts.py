@@ -210,8 +210,8 @@ QUALITY_FIGURES = (
 class QualityCounts:
     """One language's classifier: documents trained on, held-out AUC, the rule and the share that it keeps.
 
-    figures: QUALITY_FIGURES; transfer: the AUC of a source by a model that has not seen it; quantiles: of the scores at 5, 25,
-    50, 75 and 95 %, by source; deciles: raw documents of each tenth, the lowest first.
+    figures: QUALITY_FIGURES; transfer: the AUC of a source by a model that has not seen it; quantiles: of the scores at
+    5, 25, 50, 75 and 95 %, by source; deciles: raw documents of each tenth, the lowest first.
     """
 
     language: str
