@@ -10,6 +10,7 @@ Words by which the format of a corpus could be told from its text are left out e
 with a digit, stand as a tag (`<unk>`, `</p>`), or on a heading line of Markdown or a wiki (`# Title`, `= History =`).
 """
 
+from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +60,13 @@ class Fit(NamedTuple):
 
 
 Model = dict[str, Fit]  # by language
+
+
+def load_model(path: str | PathLike[str]) -> Model:
+    """A model as it is stored: plain arrays `weights.<language>` and `intercept.<language>`, no pickle."""
+    with np.load(path, allow_pickle=False) as arrays:
+        languages = [name.removeprefix("weights.") for name in arrays.files if name.startswith("weights.")]
+        return {name: Fit(arrays[f"weights.{name}"], float(arrays[f"intercept.{name}"])) for name in languages}
 
 
 @njit(cache=True)

@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.config import Pareto, Rule, Threshold, TopFraction
-from pipeline.kernels.quality import Fit, Model
+from pipeline.kernels.quality import Model, load_model
 from pipeline.kernels.quality_card import fit
 from pipeline.run.limits import limits_by_language
 from pipeline.run.output import Json, write_json
@@ -51,7 +51,7 @@ def annotate(work: Work) -> Json:
     dedup = work.config.dedup
     documents = _in_kept_languages(work, work.read("documents"))
     shingle, permutations = (dedup.shingle, dedup.bands * dedup.rows) if dedup else (1, 0)
-    model = _load_model(work.output.folder / "quality" / "model.npz")
+    model = load_model(work.output.folder / "quality" / "model.npz")
     (work.folder / "edits").mkdir()
     n = work.write("annotations", measuring.annotate(documents, model, shingle, permutations)).count()
     work.say(f"{n:,} documents measured")
@@ -108,10 +108,3 @@ def _save_model(path: Path, model: Model) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     path.write_bytes(buffer.getvalue())
-
-
-def _load_model(path: Path) -> Model:
-    """Plain arrays, no pickle."""
-    with np.load(path, allow_pickle=False) as arrays:
-        languages = [name.removeprefix("weights.") for name in arrays.files if name.startswith("weights.")]
-        return {name: Fit(arrays[f"weights.{name}"], float(arrays[f"intercept.{name}"])) for name in languages}
