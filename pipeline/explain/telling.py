@@ -140,6 +140,8 @@ def _quality(known: Tables, document: Row, annotations: Row) -> list[str]:
     if score is None or math.isnan(score):
         return ["no score" + (": its language has no classifier, so that it passes" if annotations else "")]
     lines = [f"score {score:.6f}", *_rule(known, document, score)]
+    if quality.model:
+        return [*lines, f"the score is {name(quality.label)} of {name(quality.model, 200)}"]
     if _trusted(known, document):
         lines.append("a trusted source: the rule does not bind it")
     text = apply(document["text"], resolved(_edits(known, document["id"], ("annotate",))))

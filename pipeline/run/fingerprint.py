@@ -11,6 +11,7 @@ from typing import Any
 from pipeline import __version__
 from pipeline.config import Config
 from pipeline.errors import ConfigError
+from pipeline.kernels.fasttext_quality import file_hash
 from pipeline.schema import STAGES
 from pipeline.sources.paths import Input, resolve
 
@@ -70,14 +71,20 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     }
     return {
         "ingest": [read, config["extract"], seed if any(one["sample"] < 1 for one in sources.values()) else None],
-        "train_quality": [roles, quality.get("features"), config["language"], seed],
-        "annotate": [dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0)],
+        "train_quality": [roles, quality.get("features"), config["language"], seed, quality.get("model") is not None],
+        "annotate": [*_own_model(quality), dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0)],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
         "deduplicate": [dedup],
         "decontaminate": [config["decontaminate"], *searched, *_tokens(config["mixture"])],
         "mix": [config["mixture"]],
         "report": [config],
     }
+
+
+def _own_model(quality: dict[str, Any]) -> list[str]:
+    """The bytes and the label of a quality model of the user's, not its place."""
+    path = quality.get("model")
+    return [file_hash(path), quality["label"]] if path else []
 
 
 def _tokens(mixture: dict[str, Any]) -> list[Any]:

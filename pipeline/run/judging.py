@@ -13,6 +13,7 @@ from pipeline.kernels.quality import Model, load_model
 from pipeline.kernels.quality_card import fit
 from pipeline.run.limits import limits_by_language
 from pipeline.run.output import Json, write_json
+from pipeline.run.own_model import own_model
 from pipeline.run.work import Work, decisions
 from pipeline.stages import annotate as measuring
 from pipeline.stages import top_fraction
@@ -26,15 +27,18 @@ def train_quality(work: Work) -> Json:
     folder.mkdir()
     model: Model = {}
     card: Json = {"languages": []}
-    if quality := work.config.quality:
+    if (quality := work.config.quality) and quality.model is None:
         columns = ("id", "origin", "host", "language", "text", "text_hash")
         documents = work.with_source(_in_kept_languages(work, work.read("documents")).select(*columns))
         buckets = quality.features.buckets
         features = training.training_features(documents, work.references, work.config.seed, buckets)
         model, card = fit(features.toArrow(), buckets, work.config.seed)
     _save_model(folder / "model.npz", model)
+    own = own_model(quality)
+    if own:
+        card["model"] = own._asdict()
     write_json(folder / "card.json", card)
-    work.say(_in_words(card["languages"]))
+    work.say(f"scores are {own.label} of {own.path}" if own else _in_words(card["languages"]))
     return card
 
 
@@ -51,7 +55,7 @@ def annotate(work: Work) -> Json:
     dedup = work.config.dedup
     documents = _in_kept_languages(work, work.read("documents"))
     shingle, permutations = (dedup.shingle, dedup.bands * dedup.rows) if dedup else (1, 0)
-    model = load_model(work.output.folder / "quality" / "model.npz")
+    model = own_model(work.config.quality) or load_model(work.output.folder / "quality" / "model.npz")
     (work.folder / "edits").mkdir()
     n = work.write("annotations", measuring.annotate(documents, model, shingle, permutations)).count()
     work.say(f"{n:,} documents measured")

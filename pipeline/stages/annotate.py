@@ -12,8 +12,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField, StructType
 
 from pipeline.arrow import rows_from
-from pipeline.kernels import metrics, minhash, quality
+from pipeline.kernels import fasttext_quality, metrics, minhash, quality
 from pipeline.kernels.chinese import words
+from pipeline.kernels.fasttext_quality import OwnModel
 from pipeline.kernels.text import Units, units
 from pipeline.schema import BINARY, BOOL, DOUBLE, INT, LONG, STRING
 
@@ -25,7 +26,10 @@ ANNOTATIONS = StructType(
 )
 
 
-def annotate(documents: DataFrame, model: quality.Model, shingle: int, permutations: int) -> DataFrame:
+Scorer = quality.Model | OwnModel
+
+
+def annotate(documents: DataFrame, model: Scorer, shingle: int, permutations: int) -> DataFrame:
     """Rows of ANNOTATIONS for `documents`: id, part, language, text.
 
     `quality_score` is NaN in a language that has no model. `signature` is empty for a document shorter than a shingle, and
@@ -35,7 +39,7 @@ def annotate(documents: DataFrame, model: quality.Model, shingle: int, permutati
     return rows_from(documents.select("id", "part", "language", "text"), kernel, ANNOTATIONS)
 
 
-def _measure(batch: pa.RecordBatch, model: quality.Model, shingle: int, permutations: int) -> pa.RecordBatch:
+def _measure(batch: pa.RecordBatch, model: Scorer, shingle: int, permutations: int) -> pa.RecordBatch:
     found = units(batch["text"])
     measured = metrics.measure(batch["text"], found)
     columns: dict[str, pa.Array | NDArray[np.generic]] = {"id": batch["id"], "part": batch["part"]}
@@ -49,8 +53,10 @@ def _measure(batch: pa.RecordBatch, model: quality.Model, shingle: int, permutat
     return pa.record_batch(columns)
 
 
-def _scores(batch: pa.RecordBatch, found: Units, model: quality.Model) -> NDArray[np.float64]:
+def _scores(batch: pa.RecordBatch, found: Units, model: Scorer) -> NDArray[np.float64]:
     """Of each document by the model of its language; NaN where it has none. Only Chinese has words beside `found`."""
+    if isinstance(model, OwnModel):
+        return fasttext_quality.score(batch["text"], model)
     languages = batch["language"].to_numpy(zero_copy_only=False)
     scores = np.full(len(batch), np.nan)
     shared = quality.content(batch["text"], found) if set(languages) & model.keys() - {"zh"} else None
