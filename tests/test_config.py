@@ -128,7 +128,7 @@ WRONG_FILES = {
     GOOD + "token_budget: 1\n": "8: token_budget: unknown key here; did you mean mixture.token_budget?",
     GOOD + "xyz: 1\n": "8: xyz: unknown key; allowed: output, seed, sources",
     GOOD + "dedup:\n": "8: dedup: nothing given; allowed: its keys, or `none`",
-    GOOD + "quality: off\n": '8: quality: "off" given; allowed: a mapping with features, select',
+    GOOD + "quality: off\n": '8: quality: "off" given; allowed: a mapping with features, model, label, select',
     "output: x\nmixture: {token_budget: 1}\n": "1: sources: is missing; Where documents come from",
     "output: x\nsources: {}\nmixture: {token_budget: 1}": "2: sources: {} given; allowed: at least one",
     "output: x\nmixture: {}\nsources:\n  a b: {}": "4: sources.a b: 'a b' given; allowed: up to 64 letters",

@@ -37,7 +37,7 @@ def check(model: OwnModel) -> None:
         raise ConfigError(f"{where} ends its process (signal {-done.returncode}): it is cut short or damaged; get it again")
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
-        raise ConfigError(f"{where} is no fastText classifier that can be loaded: {said[-1][:200]}")
+        raise ConfigError(f"{where} is damaged, or no fastText classifier: {said[-1][:200]}")
     labels = json.loads(done.stdout)
     if model.label not in labels:
         shown = ", ".join(labels[:10]) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")

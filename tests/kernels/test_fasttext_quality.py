@@ -29,7 +29,7 @@ def test_a_model_is_tried_in_a_process_of_its_own(tmp_path):
         check(OwnModel(str(model_path()), MODEL_SHA256, "__label__hq"))
     cut = tmp_path / "cut.bin"
     cut.write_bytes(model_path().read_bytes()[:400_000])
-    with pytest.raises(ConfigError, match=r"damaged|can be loaded"):
+    with pytest.raises(ConfigError, match="damaged"):
         check(OwnModel(str(cut), file_hash(cut), "__label__en"))
     pickle = tmp_path / "pickle.bin"
     pickle.write_bytes(b"\x80\x04N.")
