@@ -65,14 +65,18 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     roles = {name: source["role"] for name, source in sources.items()}
     dedup, seed = config["dedup"] or {}, config["seed"]
     quality = config["quality"] or {}
+    owned = _own_model(quality)
+    sensitive = [Path(path).read_text(encoding="utf-8") for path in config["annotate"]["sensitive_words"]]
     read = {
         name: [source["format"], source["sample"], source["of"], source["min_score"], files[name]]
         for name, source in sources.items()
     }
     return {
         "ingest": [read, config["extract"], seed if any(one["sample"] < 1 for one in sources.values()) else None],
-        "train_quality": [roles, quality.get("features"), config["language"], seed, quality.get("model") is not None],
-        "annotate": [*_own_model(quality), dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0)],
+        "train_quality": [roles, quality.get("features"), config["language"], seed, config["annotate"], "model" in owned],
+        "annotate": [
+            dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0), config["annotate"], sensitive, owned,
+        ],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
         "deduplicate": [dedup],
         "decontaminate": [config["decontaminate"], *searched, *_tokens(config["mixture"])],
@@ -81,10 +85,10 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def _own_model(quality: dict[str, Any]) -> list[str]:
+def _own_model(quality: dict[str, Any]) -> dict[str, str]:
     """The bytes and the label of a quality model of the user's, not its place."""
     path = quality.get("model")
-    return [file_hash(path), quality["label"]] if path else []
+    return {"model": file_hash(path), "label": quality["label"]} if path else {}
 
 
 def _tokens(mixture: dict[str, Any]) -> list[Any]:

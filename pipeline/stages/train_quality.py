@@ -23,6 +23,7 @@ from pipeline.arrow import column_from, rows_from
 from pipeline.kernels import minhash
 from pipeline.kernels.buffers import utf8_buffers
 from pipeline.kernels.chinese import words
+from pipeline.kernels.cleaning import Policy, edited, find_edits
 from pipeline.kernels.hashing import unit_interval
 from pipeline.kernels.quality import Words, content, count_words
 from pipeline.kernels.text import Units
@@ -34,6 +35,7 @@ WINDOWS = 8  # of a long document: a shelf of thirty books teaches more than thi
 VOCABULARY = 2_000  # documents a language and role whose words are kept, so that buckets can be named
 # Near copies of references among the raw documents: 4 bands of 6 rows find 70 % at a Jaccard similarity of 0.8, 95 % at 0.9.
 _SHINGLE, _BANDS, _BAND_ROWS = 5, 4, 6
+_AS_IT_IS = Policy()
 
 FEATURES = table(
     {
@@ -43,7 +45,9 @@ FEATURES = table(
 )  # fmt: skip
 
 
-def training_features(documents: DataFrame, references: Sequence[str], seed: int, buckets: int) -> DataFrame:
+def training_features(
+    documents: DataFrame, references: Sequence[str], seed: int, buckets: int, policy: Policy = _AS_IT_IS
+) -> DataFrame:
     """Rows of FEATURES for a hashed sample of `documents`: id, source, host, language, text, text_hash.
 
     `references` are the trusted sources. Raw copies of references (same text) are left out. Starts a Spark job (counts).
@@ -58,7 +62,7 @@ def training_features(documents: DataFrame, references: Sequence[str], seed: int
     named = column_from(partial(_draw, seed=seed, purpose="vocabulary"), DOUBLE)("id") < _share(shares(sizes, VOCABULARY))
     host = F.coalesce("host", "id").alias("host")
     sample = rows.where(drawn).select("id", "source", host, "language", "reference", named.alias("named"), "text")
-    return rows_from(sample, partial(_features, seed=seed, buckets=buckets), FEATURES)
+    return rows_from(sample, partial(_features, seed=seed, buckets=buckets, policy=policy), FEATURES)
 
 
 def shares(sizes: Mapping[tuple[str, bool, str], int], room: int = SAMPLE) -> dict[tuple[str, bool, str], float]:
@@ -92,17 +96,20 @@ def _draw(ids: pa.Array, seed: int, purpose: str) -> pa.Array:
     return pa.array(unit_interval(seed, purpose, ids))
 
 
-def _features(batch: pa.RecordBatch, seed: int, buckets: int) -> pa.RecordBatch:
+def _features(batch: pa.RecordBatch, seed: int, buckets: int, policy: Policy) -> pa.RecordBatch:
     languages = batch["language"].to_numpy(zero_copy_only=False)
     parts = [
-        _windows_of(batch.take(pa.array(np.flatnonzero(languages == language))), language, seed, buckets)
+        _windows_of(batch.take(pa.array(np.flatnonzero(languages == language))), language, seed, buckets, policy)
         for language in sorted(set(languages)) or [""]
     ]
     return pa.concat_batches(parts)
 
 
-def _windows_of(rows: pa.RecordBatch, language: str, seed: int, buckets: int) -> pa.RecordBatch:
-    spelled, found = words(rows["text"], language)
+def _windows_of(rows: pa.RecordBatch, language: str, seed: int, buckets: int, policy: Policy) -> pa.RecordBatch:
+    texts = rows["text"]
+    if policy.edits:  # learned from texts as they will be scored
+        texts = edited(texts, find_edits(texts, rows["language"], policy)[0])
+    spelled, found = words(texts, language)
     read = content(spelled, found)
     windows, owners, numbers = cut_windows(read, rows["id"], seed)
     counted = count_words(windows, buckets)

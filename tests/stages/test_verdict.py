@@ -117,3 +117,14 @@ def test_the_top_fraction_is_exact_and_copies_share_their_fate(spark, monkeypatc
         assert found[language] == keys[rank - 1]
         assert sum(key <= found[language] for key in keys) == len(kept)
         assert found[language][16:] == mine[rank - 1][1]
+
+
+def test_shares_of_documents_that_break_each_rule(spark):
+    rows = [("en", 10, 1), ("en", 2000, 5), ("en", 60, 1), ("en", 60, 2), ("zh", 10, 1)]
+    annotations = spark.createDataFrame(rows, "language string, word_count long, line_count long")
+    found = {row["language"]: row.asDict() for row in verdict.broken_shares(annotations, RECIPES).collect()}
+    assert found["en"] == {
+        "language": "en", "documents": 4, "default word_count_min": 0.25, "default word_count_max": 0.25,
+        "default line_count_min": 0.5, "zh word_count_max": 1.0,
+    }  # fmt: skip
+    assert (found["zh"]["documents"], found["zh"]["zh word_count_max"]) == (1, 1.0)
