@@ -89,6 +89,8 @@ def _language(table: pa.Table, seed: int) -> _Language:
     held_out = np.zeros(len(reference), np.bool_)
     for role in [~reference, *(reference & (sources == source) for source in sorted(set(sources[reference])))]:
         held_out[role] = hold_out(kept_whole[role], unit[role])
+    if not _enough(reference[~held_out]):
+        held_out[:] = False  # too little to spare any: all of it teaches, nothing is measured
     groups = np.unique(np.where(reference, sources, hosts).astype(str), return_inverse=True)[1] * 2 + reference
     host_numbers = np.unique(hosts.astype(str), return_inverse=True)[1]
     return _Language(table, regression.Rows(_read(table), reference, groups, unit), held_out, sources, host_numbers)
