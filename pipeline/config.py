@@ -115,7 +115,7 @@ class Filters(Section):
 
 class Features(Section):
     buckets: Annotated[int, Field(ge=2, le=2**24)] = 2**18
-    """Hashed word counts: A.1 uses Spark's HashingTF, which has 2^18 buckets."""
+    """Of hashed words. A.1: raw counts of Spark's HashingTF, which has 2^18; here their square roots, scaled to length 1."""
 
 
 class Pareto(Section):

@@ -25,6 +25,7 @@ def quality_counts(work: Work, given: Json, excerpts: dict[str, c.Sample]) -> tu
         return ()
     select = work.config.quality.select.model_dump()
     alphas: Json = given["verdict"]["quality"].get("alphas", {})
+    alpha = None if select.get("alpha") == "fit" else select.get("alpha")  # of a language without one of its own
     rows = _reached(work)
     at = F.least(F.floor(F.col("quality_score") * BINS), F.lit(BINS - 1)).cast("int").alias("bin")
     bins: Bins = {}
@@ -38,7 +39,7 @@ def quality_counts(work: Work, given: Json, excerpts: dict[str, c.Sample]) -> tu
     return tuple(
         _of_language(
             cards[language], bins.get(language, {}), rates.get(language, ()),
-            select | {"alpha": alphas.get(language, select.get("alpha"))}, excerpts,
+            select | {"alpha": alphas.get(language, alpha)}, excerpts,
         )
         for language in sorted(cards)
     )  # fmt: skip
