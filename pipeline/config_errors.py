@@ -12,12 +12,9 @@ from pipeline.yaml_config import Document, Location
 
 # What the contract names and a later version builds. `*` is any name.
 PLANNED_VALUES: dict[Location, tuple[str, ...]] = {
-    ("sources", "*", "format"): ("text", "epub", "mediawiki"),
-    ("extract", "engine"): ("trafilatura",),
     ("dedup", "scope"): ("dump",),
 }
 PLANNED_KEYS: tuple[Location, ...] = (
-    ("sources", "*", "base"),
     ("dedup", "index"),
 )
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 TOKENIZERS = ("gpt2", "cl100k_base", "o200k_base")
@@ -203,6 +203,15 @@ def _alpha(value: object) -> object:
     raise refusal(f"{json.dumps(value, default=str)} given; allowed: a number greater than 0, as 9, or fit")
 
 
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise refusal(f"{value!r} given, which is no regular expression: {error}") from None
+    return value
+
+
+Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
 Size = Annotated[int, Field(gt=0, lt=2**63), BeforeValidator(read_size, json_schema_input_type=int | str)]
 Count = Annotated[int, Field(gt=0, lt=2**63), BeforeValidator(read_count, json_schema_input_type=int | str)]
 CountOrNone = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(read_count, json_schema_input_type=int | str)]
