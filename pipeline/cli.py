@@ -71,6 +71,19 @@ def run(
 
 
 @app.command()
+def explain(
+    output: Output,
+    key: Annotated[str, typer.Argument(metavar="ID_OR_URL", help="Of a document or a record.", show_default=False)],
+    debug: Debug = False,
+) -> None:
+    """Show one record's whole way: what was measured, each limit, the draw, what replaced it."""
+    with finishing(debug):
+        from pipeline.explain import explain as tell
+
+        print(tell(output, key))
+
+
+@app.command()
 def report(output: Output, debug: Debug = False) -> None:
     """Render OUTPUT/report again from the stored counts."""
     with finishing(debug):
