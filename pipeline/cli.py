@@ -71,6 +71,7 @@ def run(
 
 
 @app.command()
+<<<<<<< HEAD
 def plan(
     arguments: Arguments = None,
     debug: Debug = False,
@@ -84,6 +85,18 @@ def plan(
         if path is None:
             raise ConfigError("command line: no config given; allowed: CONFIG [key.sub=value ...]")
         _plan(path, overrides)
+=======
+def explain(
+    output: Output,
+    key: Annotated[str, typer.Argument(metavar="ID_OR_URL", help="Of a document or a record.", show_default=False)],
+    debug: Debug = False,
+) -> None:
+    """Show one record's whole way: what was measured, each limit, the draw, what replaced it."""
+    with finishing(debug):
+        from pipeline.explain import explain as tell
+
+        print(tell(output, key))
+>>>>>>> main
 
 
 @app.command()

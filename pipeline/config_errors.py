@@ -12,12 +12,9 @@ from pipeline.yaml_config import Document, Location
 
 # What the contract names and a later version builds. `*` is any name.
 PLANNED_VALUES: dict[Location, tuple[str, ...]] = {
-    ("quality", "select"): ("top_fraction",),
-    ("quality", "select", "alpha"): ("fit",),
     ("dedup", "scope"): ("dump",),
 }
 PLANNED_KEYS: tuple[Location, ...] = (
-    ("quality", "model"),
     ("dedup", "index"),
 )
 

@@ -34,7 +34,7 @@ def compile_kernels() -> None:
     texts = pa.array([sentence, sentence + "\n淘金是从沙里洗出金子。"])
     html.main_text(f"<p>{sentence}</p>")
     hashing.unit_interval(0, "warm", texts)
-    spelled = words(texts, "en")
+    spelled = quality.content(*words(texts, "en"))
     quality.count_words(spelled, 8)
     quality.score(spelled, np.zeros(8, np.float32), 0.0)
     found = units(texts)
