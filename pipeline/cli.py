@@ -71,7 +71,6 @@ def run(
 
 
 @app.command()
-<<<<<<< HEAD
 def plan(
     arguments: Arguments = None,
     debug: Debug = False,
@@ -85,7 +84,9 @@ def plan(
         if path is None:
             raise ConfigError("command line: no config given; allowed: CONFIG [key.sub=value ...]")
         _plan(path, overrides)
-=======
+
+
+@app.command()
 def explain(
     output: Output,
     key: Annotated[str, typer.Argument(metavar="ID_OR_URL", help="Of a document or a record.", show_default=False)],
@@ -96,7 +97,6 @@ def explain(
         from pipeline.explain import explain as tell
 
         print(tell(output, key))
->>>>>>> main
 
 
 @app.command()
