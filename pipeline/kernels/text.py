@@ -53,16 +53,14 @@ def _fold(code: int) -> int:
 
 def _code_points() -> NDArray[np.uint32]:
     """Kind and folded form of each code point below _TABLE_SIZE."""
-    table = np.zeros(_TABLE_SIZE, np.uint32)
-    for code in range(_TABLE_SIZE):
-        folded = _fold(code)
-        if any(low <= folded <= high for low, high in _SINGLES):
-            # White space and punctuation inside those blocks separate nothing that the block's letters do not already.
-            kind = SINGLE if chr(folded).isalnum() or unicodedata.category(chr(folded)) in ("Mn", "Mc") else SEPARATOR
-        else:
-            kind = LETTER if chr(folded).isalnum() else SEPARATOR
-        table[code] = kind << KIND_SHIFT | folded
-    return table
+    folded = np.array([_fold(code) for code in range(_TABLE_SIZE)], np.uint32)
+    kinds = np.array([chr(code).isalnum() for code in folded]).astype(np.uint32)  # LETTER, or SEPARATOR
+    for low, high in _SINGLES:
+        # White space and punctuation inside those blocks separate nothing that the block's letters do not already.
+        for code in np.flatnonzero((folded >= low) & (folded <= high)):
+            in_unit = kinds[code] or unicodedata.category(chr(folded[code])) in ("Mn", "Mc")
+            kinds[code] = SINGLE if in_unit else SEPARATOR
+    return kinds << np.uint32(KIND_SHIFT) | folded
 
 
 CODE_POINTS = _code_points()
