@@ -20,14 +20,13 @@ MAX_FORMATTING = 30_000
 MAX_NODES = 100_000
 # resiliparse indents a list's lines by two spaces a level: 16,000 lists within each other become 256 MB.
 MAX_INDENT = 50_000_000
-ENGINES = ("blocks", "resiliparse", "trafilatura", "whole_page")
 
 
 class TooDeepError(Exception):
     """One tag has more attributes, or more formatting elements are left open, than are parsed in useful time."""
 
 
-def main_text(html: str, engine: str = ENGINES[0], data: bytes | None = None) -> tuple[str, str | None]:
+def main_text(html: str, engine: str = "blocks", data: bytes | None = None) -> tuple[str, str | None]:
     """The page's main text and a remark: `deep` if it is nested over MAX_DEPTH, so that its whole text is taken.
 
     `engine`: blocks takes the blocks that read as main text (kernels.blocks) of what resiliparse takes for content;

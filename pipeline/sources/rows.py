@@ -8,8 +8,6 @@ from typing import NamedTuple
 import pyarrow as pa
 from pyspark.sql.types import DoubleType, LongType, MapType
 
-from pipeline.kernels.hashing import text_hash
-from pipeline.kernels.language import identify
 from pipeline.schema import COUNTED, DOCUMENT, INGESTED, REJECTED
 
 BATCH_BYTES = 4 << 20
@@ -65,6 +63,9 @@ def _utf8_size(text: str) -> int:
 
 
 def _batch(rows: list[Row], origin: str) -> pa.RecordBatch:
+    from pipeline.kernels.hashing import text_hash  # the compiler behind it is no need of who plans a read
+    from pipeline.kernels.language import identify
+
     documents = [i for i, row in enumerate(rows) if row.outcome == DOCUMENT]
     languages: list[tuple[str | None, float | None]] = [(None, None)] * len(rows)
     hashes: list[str | None] = [None] * len(rows)

@@ -15,8 +15,7 @@ from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
 from pipeline.kernels.charset import decode
-from pipeline.kernels.html import ENGINES, TooDeepError, main_text
-from pipeline.schema import DOCUMENT, INGESTED, REJECTED
+from pipeline.schema import DOCUMENT, ENGINES, INGESTED, REJECTED
 from pipeline.sources import http
 from pipeline.sources.captures import CapturePartition, capture_rows, row_groups
 from pipeline.sources.members import PADDING, Event, codec_of, plain
@@ -226,6 +225,8 @@ def _html_text(response: http.Response, engine: str, limit: int, remark: str | N
     if not http.is_html(content_type, body):
         return "", "not_html"
     _, _, label = content_type.lower().partition("charset=")
+    from pipeline.kernels.html import TooDeepError, main_text  # the compiler behind it is no need of who plans a read
+
     html, charset = decode(body, label.partition(";")[0].strip(" \"'") or None)
     try:
         text, deep = main_text(html, engine, None if charset.startswith("utf-16") else body)
