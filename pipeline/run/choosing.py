@@ -29,11 +29,11 @@ def _duplicates(work: Work, signed: DataFrame) -> DataFrame:
     dedup = work.config.dedup
     if dedup is None:
         return work.empty("duplicates")
-    documents = signed.join(work.read("documents").select("id", "text_hash", "date"), "id")
-    within = dedup.scope == "within"
+    documents = signed.join(work.read("documents").select("id", "url", "dump", "date", "text_hash"), "id")
     settings = stage.Settings(
-        work.config.seed, dedup.shingle, dedup.min_similarity, dedup.bands, dedup.rows, dedup.verify, within, dedup.prefer
-    )
+        work.config.seed, dedup.shingle, dedup.min_similarity, dedup.bands, dedup.rows, dedup.verify, dedup.scope,
+        dedup.prefer, dedup.urls,
+    )  # fmt: skip
     return stage.deduplicate(documents, work.texts(), settings, work.checkpoint)
 
 
