@@ -14,7 +14,8 @@ Kernel = Callable[..., pa.Array]
 class Texts(Protocol):
     """A pass over the documents' texts that moves none of them: `rows` (with `id` and `part`) meet their documents where
     these are stored; `kernel` sees batches of the rows' columns and the asked `columns` of documents/, in the order of the
-    documents file, and gives batches of `schema`.
+    documents file, and gives batches of `schema`. `text` is what the edits of earlier stages leave of it; the column
+    `edits` is the list of them (kernels.edits.Edit), null for a text without.
     """
 
     def __call__(

@@ -75,8 +75,11 @@ CONTAMINATION = table(
 # document.
 IGNORED_NGRAMS = table({"text": STRING, "documents": LONG, "benchmark": STRING, "split": STRING, "item_id": STRING})
 
-# Spans removed from documents.text, in code points, ascending and apart from each other within a document.
-EDITS = table({"id": STRING, "part": INT, "start": LONG, "end": LONG, "replacement": STRING, "reason": STRING})
+# documents.text[start:end], in code points, becomes `replacement`: what `stage` edits, for which reason. Of two edits of a
+# document that overlap, one is inside the other and goes with it (kernels.edits.resolved).
+EDITS = table({
+    "id": STRING, "part": INT, "start": LONG, "end": LONG, "replacement": STRING, "reason": STRING, "stage": STRING,
+})  # fmt: skip
 
 CORPUS = table(
     {"text": STRING, "id": STRING},

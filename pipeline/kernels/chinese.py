@@ -1,4 +1,6 @@
-"""Chinese words: jieba's dictionary cut without its hidden Markov model, by rjieba where it is installed.
+"""Chinese words, and simplified for traditional characters.
+
+Words: jieba's dictionary cut without its hidden Markov model, by rjieba where it is installed.
 
 jieba cuts each run of Han characters, Latin letters and digits by itself, so a text may be cut anywhere between runs
 and gives the same words: long texts go through in chunks, and no list of all words of a book is ever held. Only a run
@@ -15,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.kernels.buffers import utf8_buffers
+from pipeline.kernels.edits import Edit
 from pipeline.kernels.text import Units, units
 
 _CHUNK = 1 << 16  # code points
@@ -105,6 +108,41 @@ def words(texts: pa.Array, language: str) -> Units:
     """
     plain = pc.replace_substring(texts, "<unk>", " ")
     return units(words_column(plain), singles=False) if language == "zh" else units(plain)
+
+
+@cache
+def _simplifier() -> Callable[[str], str]:
+    import opencc
+
+    convert: Callable[[str], str] = opencc.OpenCC("t2s").convert
+    return convert
+
+
+def simplify(text: str) -> list[Edit]:
+    """The edits that make a text simplified Chinese, by OpenCC's phrases and characters; each is a run of characters that
+    change. A phrase that would change its length, which OpenCC's dictionary hardly has, is one edit with its line.
+
+    >>> [(edit.start, edit.replacement) for edit in simplify("乾坤與頭髮 dry")]
+    [(2, '与头发')]
+    """
+    convert = _simplifier()
+    simplified = "".join(map(convert, chunks(text)))
+    if len(simplified) == len(text):
+        return _changes(text, simplified, 0)
+    found, at = [], 0
+    for line in text.split("\n"):
+        simplified = "".join(map(convert, chunks(line)))
+        same = len(simplified) == len(line)
+        found += _changes(line, simplified, at) if same else [Edit(at, at + len(line), simplified, "simplified")]
+        at += len(line) + 1
+    return found
+
+
+def _changes(text: str, other: str, at: int) -> list[Edit]:
+    """Runs of code points in which two texts of one length differ."""
+    one, two = (np.frombuffer(given.encode("utf-32-le"), np.uint32) for given in (text, other))
+    edges = np.flatnonzero(np.diff((one != two).astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+    return [Edit(at + start, at + end, other[start:end], "simplified") for start, end in edges.tolist()]
 
 
 def word_openings(texts: pa.Array, found: Units) -> NDArray[np.bool_]:

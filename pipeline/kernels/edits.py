@@ -1,14 +1,100 @@
-"""Edits of a text by spans: what appendix C cuts, and the one function that applies spans wherever edited text is measured
-or written.
+"""Edits of a text by spans: the one function that applies them wherever edited text is measured, shingled or written, the
+one that carries coordinates over them, and what appendix C cuts.
 
-A span (start, end) is in code points of documents.text; spans to remove are ascending and do not touch each other.
+A span (start, end) is in code points. Edits are of documents.text, ascending and apart from each other; a later stage works
+on the text as the earlier ones leave it, takes each of their edits whole or not at all, and hands its own spans back as
+spans of documents.text (`carried`). So of two spans that overlap the outer one is the later, and `resolved` keeps it.
 """
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 Span = tuple[int, int]
 SEPARATOR = "\n\n"
+
+
+class Edit(NamedTuple):
+    """documents.text[start:end] becomes `replacement`, for a `reason` that the report counts."""
+
+    start: int
+    end: int
+    replacement: str
+    reason: str
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """The edited text.
+
+    >>> apply("mail a@b.de or call", [Edit(5, 11, "<>", ""), Edit(11, 19, "", "")])
+    'mail <>'
+    """
+    parts: list[str] = []
+    at = 0
+    for start, end, replacement, _ in edits:
+        parts += (text[at:start], replacement)
+        at = end
+    return "".join((*parts, text[at:]))
+
+
+def resolved(edits: Iterable[Edit]) -> list[Edit]:
+    """Any edits of one text in order, without those that begin inside another; of those with one span the last given.
+
+    >>> resolved([Edit(4, 6, "x", ""), Edit(8, 9, "y", ""), Edit(2, 8, "", "")])
+    [Edit(start=2, end=8, replacement='', reason=''), Edit(start=8, end=9, replacement='y', reason='')]
+    """
+    apart: list[Edit] = []
+    for one in sorted(edits, key=lambda edit: (edit.start, -edit.end)):
+        if not apart or one.start >= apart[-1].end:
+            apart.append(one)
+        elif (one.start, one.end) == (apart[-1].start, apart[-1].end):
+            apart[-1] = one
+    return apart
+
+
+def replaced(edits: Sequence[Edit]) -> list[Span]:
+    """Where the replacements stand in the edited text.
+
+    >>> replaced([Edit(5, 11, "<>", ""), Edit(11, 19, "", "")])
+    [(5, 7), (7, 7)]
+    """
+    found, shift = [], 0
+    for start, end, replacement, _ in edits:
+        found.append((start + shift, start + shift + len(replacement)))
+        shift += len(replacement) - (end - start)
+    return found
+
+
+def carried(span: Span, given: Sequence[Span], wanted: Sequence[Span]) -> Span:
+    """A non-empty span of one text as a span of the other, where given[k] of the one has become wanted[k]; what begins or
+    ends inside one of these takes it whole.
+
+    >>> edits = [Edit(5, 11, "<>", "")]  # "mail a@b.de or call" to "mail <> or call"
+    >>> carried((0, 6), replaced(edits), spans(edits)), carried((8, 10), replaced(edits), spans(edits))
+    ((0, 11), (12, 14))
+    """
+
+    def at(place: int, side: int) -> int:
+        k = bisect_right(given, place - side, key=lambda one: one[0]) - 1
+        if k < 0:
+            return place
+        return wanted[k][side] if place - side < given[k][1] else wanted[k][1] + place - given[k][1]
+
+    return at(span[0], 0), at(span[1], 1)
+
+
+def spans(edits: Iterable[Edit]) -> list[Span]:
+    """The spans of documents.text that are replaced."""
+    return [(edit.start, edit.end) for edit in edits]
+
+
+def removals(removed: Sequence[Span], length: int, reason: str) -> list[Edit]:
+    """Spans taken out of a text of `length` code points: what is left is joined by blank lines.
+
+    >>> [edit.replacement for edit in removals([(0, 2), (5, 9), (11, 12)], 12, "")]
+    ['', '\\n\\n', '']
+    """
+    return [Edit(a, b, SEPARATOR if a > 0 and b < length else "", reason) for a, b in removed]
 
 
 def pieces(text: str, removed: Sequence[Span]) -> list[str]:
@@ -20,25 +106,18 @@ def pieces(text: str, removed: Sequence[Span]) -> list[str]:
     return [text[a:b] for a, b in fragments(removed, len(text))]
 
 
-def apply(text: str, removed: Sequence[Span]) -> str:
-    """A text without its removed spans: the pieces, a blank line between them.
-
-    >>> apply("keep CUT this", [(5, 9)])
-    'keep \\n\\nthis'
-    """
-    return SEPARATOR.join(pieces(text, removed))
-
-
-def windows(places: Sequence[Span], window: int, length: int) -> list[Span]:
+def windows(places: Sequence[Span], window: int, length: int, whole: Sequence[Span] = ()) -> list[Span]:
     """What appendix C cuts from a text of `length` code points: each collision and `window` on each side, clipped, joined
-    where they touch.
+    where they touch. A window that would end inside one of the spans `whole` takes it in.
 
     >>> windows([(500, 560), (550, 610), (2000, 2060)], 200, 2100)
     [(300, 810), (1800, 2100)]
+    >>> windows([(500, 560)], 200, 2100, [(290, 301), (755, 770)])
+    [(290, 770)]
     """
     cuts: list[Span] = []
     for start, end in sorted(places):
-        low, high = max(0, start - window), min(length, end + window)
+        low, high = carried((max(0, start - window), min(length, end + window)), whole, whole)
         if cuts and low <= cuts[-1][1]:
             cuts[-1] = (cuts[-1][0], max(high, cuts[-1][1]))
         else:
@@ -65,9 +144,14 @@ class Cut(NamedTuple):
 
 
 def cut(
-    text: str, places: Sequence[Span], window: int, min_fragment: int, search: Callable[[list[Span]], list[Span]]
+    text: str,
+    places: Sequence[Span],
+    window: int,
+    min_fragment: int,
+    search: Callable[[list[Span]], list[Span]],
+    whole: Sequence[Span] = (),
 ) -> Cut:
-    """Appendix C on one text whose collisions are at `places`.
+    """Appendix C on one text whose collisions are at `places`; spans that are edits already go `whole`.
 
     `search` takes the spans that are left and gives collisions in what will be written of them, as spans of `text`: an
     n-gram can come about where two pieces meet, or where a window parts a word. They are cut like others, until none is
@@ -78,25 +162,9 @@ def cut(
     """
     found = list(places)
     while True:
-        between = fragments(windows(found, window, len(text)), len(text))
+        between = fragments(windows(found, window, len(text), whole), len(text))
         kept = [(a, b) for a, b in between if b - a >= min_fragment]
         more = search(kept) if kept else []
         if not more:
             return Cut(fragments(kept, len(text)), len(between), len(kept))
         found += more
-
-
-def to_original(kept: Sequence[Span], start: int, end: int) -> Span:
-    """Where a non-empty span of the joined pieces `kept` stands in the text that they are of.
-
-    >>> to_original([(0, 4), (10, 14)], 2, 8)  # "keep", blank line, "this": from "ep" to "th"
-    (2, 12)
-    """
-    bounds = []
-    at = 0
-    for low, high in kept:
-        bounds.append((at, low))
-        at += high - low + len(SEPARATOR)
-    first = max(bound for bound in bounds if bound[0] <= start)
-    last = max(bound for bound in bounds if bound[0] < end)
-    return first[1] + start - first[0], last[1] + end - last[0]

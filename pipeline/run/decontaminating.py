@@ -38,8 +38,9 @@ def decontaminate(work: Work) -> Json:
         counts, lost, tokens = _clean(work, config, benchmarks, hits)
         decided = verdict.decide("decontaminate", decided, lost)
     else:
-        for name in ("contamination", "ignored_ngrams", "edits"):
+        for name in ("contamination", "ignored_ngrams"):
             work.write(name, work.empty(name))
+        work.write_edits(work.edits())
         (work.folder / "benchmarks").mkdir()
         counts, tokens = {"benchmarks": [], "ignored": [], "edited": 0}, hits.select("id", "token_count")
     verdicts = work.write("verdicts", verdict.with_tokens(decided, tokens), narrow=True)
@@ -80,7 +81,8 @@ def _clean(
     cut = work.checkpoint("cuts", stage.cuts(places, common, texts, stored, settings, tokenizer))
     contamination = work.write("contamination", stage.contamination(places, grams, items), narrow=True)
     ignored = work.write("ignored_ngrams", stage.ignored_ngrams(hits, common, grams, items, texts), narrow=True)
-    edits = work.write("edits", stage.edit_spans(cut, settings), narrow=True)
+    edits = stage.edit_spans(cut, settings)
+    work.write_edits(work.edits().unionByName(edits))
     shown = ignored.select("text", "documents").distinct().orderBy(F.desc("documents"), "text").limit(IGNORED_SHOWN)
     documents = contamination.groupBy("benchmark", "split").agg(F.count_distinct("id").alias("documents"))
     seen = stage.seen(places, common, grams, items).join(documents, ["benchmark", "split"], "left")

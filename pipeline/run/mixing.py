@@ -108,9 +108,8 @@ def _write(work: Work, drawn: DataFrame, folder: str) -> list[ShardInfo]:
     placed, n_shards = stage.assign_shards(
         stage.order_keys(sized, config.seed), F.col("bytes"), config.mixture.shard_size
     )
-    removed = writing.removed_spans(work.read("edits"))
     split = config.decontaminate is not None and config.decontaminate.fragments == "split"
-    rows = writing.corpus_rows(placed, removed, work.texts(), split=split, tokenizer=config.mixture.tokenizer)
+    rows = writing.corpus_rows(placed, work.texts(), split=split, tokenizer=config.mixture.tokenizer)
     return write_shards(rows, work.folder / folder, n_shards, config.mixture.format)
 
 

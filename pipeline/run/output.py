@@ -20,11 +20,11 @@ from pipeline.errors import ConfigError, OutputError
 
 Json = dict[str, Any]
 
-# The tables that each stage publishes. verdicts/ is carried on: each of its stages adds its decisions.
+# The tables that each stage publishes. verdicts/ and edits/ are carried on: each of their stages adds what it decides.
 TABLES: Mapping[str, Sequence[str]] = {
     "ingest": ("documents", "rejected"),
     "train_quality": ("quality",),
-    "annotate": ("annotations",),
+    "annotate": ("annotations", "edits"),
     "verdict": ("verdicts",),
     "deduplicate": ("signatures", "duplicates", "verdicts"),
     "decontaminate": ("benchmarks", "contamination", "ignored_ngrams", "edits", "verdicts"),

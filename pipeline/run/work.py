@@ -18,6 +18,7 @@ from pipeline.schema import (
     IGNORED_NGRAMS,
     REJECTIONS,
     SIGNATURES,
+    STAGES,
     VERDICTS,
 )
 from pipeline.sources.documents import DocumentTexts
@@ -47,6 +48,7 @@ class Work:
         say: Callable[[str], None],
     ) -> None:
         self.config, self.output, self.spark, self.inputs, self.say = config, output, spark, inputs, say
+        self._before = STAGES[: STAGES.index(stage)]
         self.folder: Path = output.begin(stage)
         self.checkpoints: dict[str, DataFrame] = {}
 
@@ -90,8 +92,16 @@ class Work:
         return self.checkpoints[name]
 
     def texts(self) -> DocumentTexts:
-        """The text pass over documents/."""
-        return DocumentTexts(str(self.output.folder / "documents"))
+        """The text pass over documents/, with the edits of the stages before."""
+        return DocumentTexts(str(self.output.folder / "documents"), str(self.output.folder / "edits"), self._before)
+
+    def edits(self) -> DataFrame:
+        """edits/ as the stages before left it."""
+        return self.read("edits").where(F.col("stage").isin(list(self._before)))
+
+    def write_edits(self, frame: DataFrame) -> DataFrame:
+        """Writes edits/ (rows of EDITS) as a file a part, where the text pass finds them, and reads it back."""
+        return self.write("edits", frame.select(*EDITS.names).repartitionById(self.texts().n_parts, "part"))
 
     def _read(self, path: Path, schema: StructType | None) -> DataFrame:
         reader = self.spark.read if schema is None else self.spark.read.schema(schema)

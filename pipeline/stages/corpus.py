@@ -27,12 +27,7 @@ def text_bytes() -> Column:
     return F.col("code_point_count") * (1 + 2 * F.col("han_fraction"))
 
 
-def removed_spans(edited: DataFrame) -> DataFrame:
-    """id, removed: the spans of each document in `edited` (rows of EDITS), ascending."""
-    return edited.groupBy("id").agg(F.sort_array(F.collect_list(F.struct("start", "end"))).alias("removed"))
-
-
-def corpus_rows(placed: DataFrame, removed: DataFrame, texts: Texts, *, split: bool, tokenizer: str) -> DataFrame:
+def corpus_rows(placed: DataFrame, texts: Texts, *, split: bool, tokenizer: str) -> DataFrame:
     """Rows of CORPUS + order_key, shard, for `placed`: id, part, source, token_count, quality_score, copy, order_key, shard.
 
     Narrow rows go to their texts, once a document whatever its copies. With `split` each piece of a cut text is a row
@@ -43,7 +38,7 @@ def corpus_rows(placed: DataFrame, removed: DataFrame, texts: Texts, *, split: b
         F.sort_array(F.collect_list(place)).alias("places")
     )
     kernel = partial(_write, split=split, tokenizer=tokenizer)
-    rows = texts(once.join(removed, "id", "left"), _STORED, kernel, _ROWS)
+    rows = texts(once, (*_STORED, "edits"), kernel, _ROWS)
     columns = [name for name in CORPUS.names if name != "copy"]
     copies = rows.select(*columns, F.explode("places").alias("place"))
     return copies.select(*columns, "place.copy", "place.order_key", "place.shard")
@@ -53,8 +48,8 @@ def _write(batch: pa.RecordBatch, split: bool, tokenizer: str) -> pa.RecordBatch
     columns: dict[str, Any] = {name: batch[name] for name in (*_STORED, *_CARRIED, "id", "token_count")}
     columns["metadata"] = pa.array([_json(given) for given in batch["metadata"].to_pylist()], pa.string())
     rows = pa.table(columns)
-    if batch["removed"].null_count < len(batch):
-        rows = _edited(rows, batch["removed"].to_pylist(), split, tokenizer)
+    if split and batch["edits"].null_count < len(batch):
+        rows = _in_pieces(rows, batch["edits"].to_pylist(), tokenizer)
     return rows.select(_ROWS.names).combine_chunks().to_batches()[0]
 
 
@@ -62,27 +57,26 @@ def _json(metadata: list[tuple[str, str]] | None) -> str | None:
     return json.dumps(dict(metadata), ensure_ascii=False) if metadata else None
 
 
-def _edited(rows: pa.Table, removed: list[list[dict[str, int]] | None], split: bool, tokenizer: str) -> pa.Table:
-    """The table with edited texts; with `split`, a row for each piece."""
-    texts, ids, at, parents = [], [], [], []
-    for place, (key, text, spans) in enumerate(zip(rows["id"].to_pylist(), rows["text"].to_pylist(), removed, strict=True)):
-        cut = [(span["start"], span["end"]) for span in spans or ()]
-        pieces = edits.pieces(text, cut) if split and cut else [edits.apply(text, cut)]
+def _in_pieces(rows: pa.Table, listed: list[list[dict[str, Any]] | None], tokenizer: str) -> pa.Table:
+    """The table with a row for each piece that decontamination's cuts leave of a text."""
+    texts: list[str] = []
+    ids: list[str] = []
+    at: list[int] = []
+    parents: list[str | None] = []
+    for place, (key, text, some) in enumerate(zip(rows["id"].to_pylist(), rows["text"].to_pylist(), listed, strict=True)):
+        given = [edits.Edit(**edit) for edit in some or ()]
+        cuts = [span for span, edit in zip(edits.replaced(given), given, strict=True) if edit.reason == "decontaminate"]
+        pieces = edits.pieces(text, cuts) if cuts else [text]
         texts += pieces
-        ids += [f"{key}#{k}" for k in range(len(pieces))] if split and cut else [key]
+        ids += [f"{key}#{k}" for k in range(len(pieces))] if cuts else [key]
         at += [place] * len(pieces)
-        parents += [key if split and cut else None] * len(pieces)
-    edited = rows.take(at).drop_columns(["text", "id"])
-    edited = edited.append_column("text", pa.array(texts, pa.string())).append_column("id", pa.array(ids, pa.string()))
-    if not split:
-        return edited
+        parents += [key if cuts else None] * len(pieces)
     metadata = [
         json.dumps(json.loads(given or "{}") | {"parent_id": parent}, ensure_ascii=False) if parent else given
-        for given, parent in zip(edited["metadata"].to_pylist(), parents, strict=True)
+        for given, parent in zip(rows["metadata"].take(at).to_pylist(), parents, strict=True)
     ]
-    counted = tokens.count_tokens(edited["text"].combine_chunks(), tokenizer)
-    return (
-        edited.drop_columns(["metadata", "token_count"])
-        .append_column("metadata", pa.array(metadata, pa.string()))
-        .append_column("token_count", pa.array(counted))
-    )
+    split = rows.take(at).drop_columns(["text", "id", "metadata", "token_count"])
+    for name, values in (("text", texts), ("id", ids), ("metadata", metadata)):
+        split = split.append_column(name, pa.array(values, pa.string()))
+    counted = tokens.count_tokens(split["text"].combine_chunks(), tokenizer)
+    return split.append_column("token_count", pa.array(counted))

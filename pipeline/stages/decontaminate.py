@@ -53,7 +53,12 @@ class Benchmarks(NamedTuple):
 HITS = table({"id": STRING, "part": INT, "token_count": LONG}, {
     "grams": ArrayType(LONG, False), "starts": ArrayType(LONG, False), "ends": ArrayType(LONG, False),
 })  # fmt: skip
-_SPANS = ArrayType(StructType([StructField("start", LONG, False), StructField("end", LONG, False)]), False)
+_SPANS = ArrayType(
+    StructType(
+        [StructField("start", LONG, False), StructField("end", LONG, False), StructField("replacement", STRING, False)]
+    ),
+    False,
+)
 CUTS = table({
     "id": STRING, "part": INT, "removed": _SPANS, "n_fragments": INT, "n_kept": INT, "token_count": LONG,
 })  # fmt: skip
@@ -91,7 +96,7 @@ def _auto_sizes(benchmarks: pa.ChunkedArray, words: NDArray[np.int64]) -> NDArra
 
 def find_hits(kept: DataFrame, texts: Texts, index: Stored | None, tokenizer: str) -> DataFrame:
     """Rows of HITS for `kept`: id, part. Tokens are counted in the same pass, for documents that no cut will touch."""
-    return texts(kept.select("id", "part"), ("text",), partial(_hits, stored=index, tokenizer=tokenizer), HITS)
+    return texts(kept.select("id", "part"), ("text", "edits"), partial(_hits, stored=index, tokenizer=tokenizer), HITS)
 
 
 def _hits(batch: pa.RecordBatch, stored: Stored | None, tokenizer: str) -> pa.RecordBatch:
@@ -100,9 +105,24 @@ def _hits(batch: pa.RecordBatch, stored: Stored | None, tokenizer: str) -> pa.Re
     none = np.zeros(0, np.int64)
     found = ngrams.find(text, stored.open()) if stored else ngrams.Hits(none, none.view(np.uint64), none, none)
     bounds = pa.array(np.searchsorted(found.documents, np.arange(len(text) + 1)), pa.int32())
-    for name in ("grams", "starts", "ends"):
-        columns[name] = pa.ListArray.from_arrays(bounds, pa.array(getattr(found, name).view(np.int64)))
+    starts, ends = _stored(found, batch["edits"])
+    for name, values in (("grams", found.grams.view(np.int64)), ("starts", starts), ("ends", ends)):
+        columns[name] = pa.ListArray.from_arrays(bounds, pa.array(values))
     return pa.record_batch(columns)
+
+
+def _stored(found: ngrams.Hits, listed: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Starts and ends of hits in edited texts, in code points of documents.text."""
+    starts, ends = found.starts.copy(), found.ends.copy()
+    given = _edits(listed) if listed.null_count < len(listed) else []
+    for k, at in enumerate(found.documents.tolist() if given else ()):
+        if some := given[at]:
+            starts[k], ends[k] = edits.carried((starts[k], ends[k]), edits.replaced(some), edits.spans(some))
+    return starts, ends
+
+
+def _edits(listed: pa.Array) -> list[list[edits.Edit]]:
+    return [[edits.Edit(**edit) for edit in some or ()] for some in listed.to_pylist()]
 
 
 def collisions(hits: DataFrame, max_documents: int) -> tuple[DataFrame, DataFrame]:
@@ -168,25 +188,33 @@ def cuts(
     span = F.struct("start", "end")
     rows = places.groupBy("id", "part").agg(F.collect_set(span).alias("places"))
     kernel = partial(_cut, common=known, stored=index, settings=settings, tokenizer=tokenizer)
-    return texts(rows, ("text",), kernel, CUTS)
+    return texts(rows, ("text", "edits"), kernel, CUTS)
 
 
 def _cut(
     batch: pa.RecordBatch, common: NDArray[np.int64] | None, stored: Stored, settings: Settings, tokenizer: str
 ) -> pa.RecordBatch:
-    index, rows, written, owners = stored.open(), [], [], []
-    for at, (text, places) in enumerate(zip(batch["text"].to_pylist(), batch["places"].to_pylist(), strict=True)):
+    index, rows, written, owners, removed = stored.open(), [], [], [], []
+    columns = batch["text"].to_pylist(), batch["places"].to_pylist(), _edits(batch["edits"])
+    for at, (text, places, given) in enumerate(zip(*columns, strict=True)):
         search = partial(_left, text=text, common=common, index=index, settings=settings)
-        spans = [(place["start"], place["end"]) for place in places]
-        one = edits.cut(text, spans, settings.window, settings.min_fragment, search)
+        before, after = edits.spans(given), edits.replaced(given)
+        spans = [edits.carried((place["start"], place["end"]), before, after) for place in places]
+        one = edits.cut(text, spans, settings.window, settings.min_fragment, search, after)
         rows.append(one)
-        left = edits.pieces(text, one.removed)
-        written += left if settings.split else [edits.SEPARATOR.join(left)]
-        owners += [at] * (len(left) if settings.split else 1)
+        made = edits.removals(one.removed, len(text), "decontaminate")
+        left = edits.pieces(text, one.removed) if settings.split else [edits.apply(text, made)]
+        written += left
+        owners += [at] * len(left)
+        carried = [edits.carried((edit.start, edit.end), after, before) for edit in made]
+        removed.append([
+            {"start": start, "end": end, "replacement": edit.replacement}
+            for (start, end), edit in zip(carried, made, strict=True)
+        ])  # fmt: skip
     counted = np.zeros(len(batch), np.int64)
     np.add.at(counted, np.array(owners, np.int64), tokens.count_tokens(pa.array(written, pa.string()), tokenizer))
-    removed = [[{"start": start, "end": end} for start, end in one.removed] for one in rows]
-    span = pa.struct([pa.field("start", pa.int64(), False), pa.field("end", pa.int64(), False)])
+    ends = [pa.field("start", pa.int64(), False), pa.field("end", pa.int64(), False)]
+    span = pa.struct([*ends, pa.field("replacement", pa.string(), False)])
     return pa.record_batch({
         "id": batch["id"], "part": batch["part"],
         "removed": pa.array(removed, pa.list_(pa.field("element", span, False))),
@@ -202,13 +230,14 @@ def _left(
     """The collisions in what will be written of `kept`, as spans of `text`; none of a text that will be dropped."""
     if common is None or len(kept) > settings.max_fragments:
         return []
-    pieces = [text[a:b] for a, b in kept]
-    found = ngrams.find(pa.array(pieces if settings.split else [edits.SEPARATOR.join(pieces)]), index)
+    made = edits.removals(edits.fragments(kept, len(text)), len(text), "")
+    left = [text[a:b] for a, b in kept] if settings.split else [edits.apply(text, made)]
+    found = ngrams.find(pa.array(left), index)
     new = ~np.isin(found.grams.view(np.int64), common)
     spans = zip(found.documents[new].tolist(), found.starts[new].tolist(), found.ends[new].tolist(), strict=True)
     if settings.split:
         return [(kept[piece][0] + start, kept[piece][0] + end) for piece, start, end in spans]
-    return [edits.to_original(kept, start, end) for _, start, end in spans]
+    return [edits.carried((start, end), edits.replaced(made), edits.spans(made)) for _, start, end in spans]
 
 
 def dropped(found: DataFrame, settings: Settings) -> DataFrame:
@@ -232,8 +261,8 @@ def edit_spans(found: DataFrame, settings: Settings) -> DataFrame:
     """Rows of EDITS: what is cut from the documents that stay."""
     spans = _stays(found, settings).select("id", "part", F.explode("removed").alias("span"))
     return spans.select(
-        "id", "part", "span.start", "span.end",
-        F.lit(edits.SEPARATOR).alias("replacement"), F.lit("decontaminate").alias("reason"),
+        "id", "part", "span.start", "span.end", "span.replacement",
+        F.lit("decontaminate").alias("reason"), F.lit("decontaminate").alias("stage"),
     )  # fmt: skip
 
 
@@ -252,17 +281,18 @@ def ignored_ngrams(
     found = _places(hits).join(common, "gram").groupBy("gram", "documents").agg(example)
     spans = F.collect_list(F.struct("at.start", "at.end", "gram", "documents")).alias("spans")
     rows = found.groupBy("at.id", "at.part").agg(spans)
-    phrases = texts(rows, ("text",), _phrases, table({"gram": LONG, "text": STRING, "documents": LONG}))
+    phrases = texts(rows, ("text", "edits"), _phrases, table({"gram": LONG, "text": STRING, "documents": LONG}))
     owned = phrases.join(grams.select("gram", "item").distinct(), "gram").join(items, "item")
     return owned.select("text", "documents", *_ITEM)
 
 
 def _phrases(batch: pa.RecordBatch) -> pa.RecordBatch:
-    found = [
-        (span["gram"], text[span["start"] : span["end"]], span["documents"])
-        for text, spans in zip(batch["text"].to_pylist(), batch["spans"].to_pylist(), strict=True)
-        for span in spans
-    ]
+    found = []
+    columns = batch["text"].to_pylist(), batch["spans"].to_pylist(), _edits(batch["edits"])
+    for text, spans, given in zip(*columns, strict=True):
+        for span in spans:
+            start, end = edits.carried((span["start"], span["end"]), edits.spans(given), edits.replaced(given))
+            found.append((span["gram"], text[start:end], span["documents"]))
     return pa.record_batch({
         "gram": pa.array([gram for gram, _, _ in found], pa.int64()),
         "text": pa.array([text for _, text, _ in found], pa.string()),

@@ -105,8 +105,7 @@ def mix(verdicts: DataFrame, folder: Path, texts: DocumentTexts) -> None:
     stage.draw(verdicts, plans, 1).write.mode("overwrite").parquet(drawn.as_uri())
     copies = stage.order_keys(verdicts.sparkSession.read.parquet(drawn.as_uri()), 1)
     placed, n_shards = stage.assign_shards(copies, F.col("bytes"), SHARD_SIZE)
-    none = verdicts.sparkSession.createDataFrame([], "id string, start long, end long")
-    rows = writing.corpus_rows(placed, writing.removed_spans(none), texts, split=False, tokenizer="gpt2")
+    rows = writing.corpus_rows(placed, texts, split=False, tokenizer="gpt2")
     write_shards(rows, folder, n_shards)
 
 

@@ -1,9 +1,24 @@
 """What appendix C cuts from one text, and how what is left is joined."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.kernels.edits import SEPARATOR, apply, cut, fragments, pieces, to_original, windows
+from pipeline.kernels.edits import (
+    SEPARATOR,
+    Edit,
+    apply,
+    carried,
+    cut,
+    fragments,
+    pieces,
+    removals,
+    replaced,
+    resolved,
+    spans,
+    windows,
+)
 
 
 def nothing(kept):
@@ -39,13 +54,14 @@ def test_a_short_fragment_is_counted_and_goes():
 @given(st.integers(0, 400), st.lists(st.tuples(st.integers(0, 400), st.integers(1, 30)), max_size=6))
 def test_pieces_and_cuts_are_the_text(length, places):
     text = "".join(chr(0x4E00 + i) for i in range(length))
-    spans = [(start, min(length, start + size)) for start, size in places if start < length]
-    cuts = windows(spans, 5, length)
+    given = [(start, min(length, start + size)) for start, size in places if start < length]
+    cuts = windows(given, 5, length)
     assert pieces(text, cuts) == [text[a:b] for a, b in fragments(cuts, length)]
     removed = {i for a, b in cuts for i in range(a, b)}
-    assert removed == {i for s, e in spans for i in range(max(0, s - 5), min(length, e + 5))}
+    assert removed == {i for s, e in given for i in range(max(0, s - 5), min(length, e + 5))}
     left = "".join(c for i, c in enumerate(text) if i not in removed)
-    assert apply(text, cuts).replace(SEPARATOR, "") == left
+    assert apply(text, removals(cuts, length, "")) == SEPARATOR.join(pieces(text, cuts))
+    assert "".join(pieces(text, cuts)) == left
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=5), st.data())
@@ -55,10 +71,12 @@ def test_spans_of_the_joined_text_are_found_in_the_original(sizes, data):
         kept.append((at + gap, at + gap + size))
         at += gap + size
     text = "".join(chr(0x4E00 + i) for i in range(at))
-    joined = SEPARATOR.join(text[a:b] for a, b in kept)
+    edits = removals(fragments(kept, at), at, "")
+    joined = apply(text, edits)
+    assert joined == SEPARATOR.join(text[a:b] for a, b in kept)
     letters = [i for i, c in enumerate(joined) if c != "\n"]
     start, last = sorted((data.draw(st.sampled_from(letters)), data.draw(st.sampled_from(letters))))
-    low, high = to_original(kept, start, last + 1)
+    low, high = carried((start, last + 1), replaced(edits), spans(edits))
     assert (text[low], text[high - 1]) == (joined[start], joined[last])
 
 
@@ -66,15 +84,66 @@ def test_what_comes_about_at_a_seam_is_cut_too():
     text = "a" * 300 + "xy" + "-" * 50 + "yz" + "b" * 300
 
     def seams(kept):
-        joined = SEPARATOR.join(text[a:b] for a, b in kept)
-        at = joined.find("x\n\nz")
-        return [to_original(kept, at, at + 4)] if at >= 0 else []
+        edits = removals(fragments(kept, len(text)), len(text), "")
+        at = apply(text, edits).find("x\n\nz")
+        return [carried((at, at + 4), replaced(edits), spans(edits))] if at >= 0 else []
 
     one = cut(text, [(302, 352)], 1, 10, seams)
     assert one.removed == [(299, 355)]  # the x and the z, and a character on each side
     assert one.n_fragments == 2
-    assert apply(text, one.removed) == "a" * 299 + SEPARATOR + "b" * 299
+    assert apply(text, removals(one.removed, len(text), "")) == "a" * 299 + SEPARATOR + "b" * 299
 
 
 def test_a_clean_document_is_unchanged():
     assert apply("as\u0000 it \r\n is", []) == "as\u0000 it \r\n is"
+
+
+def edits_of(text, data):
+    """Edits of a text, apart from each other: masked, shortened, removed."""
+    at, made = 0, []
+    while at < len(text) and data.draw(st.booleans()):
+        start = data.draw(st.integers(at, len(text) - 1))
+        end = data.draw(st.integers(start + 1, min(len(text), start + 6)))
+        made.append(Edit(start, end, data.draw(st.sampled_from(["", "#", "####", "########"])), "early"))
+        at = end
+    return made
+
+
+@given(st.integers(1, 60), st.data())
+def test_edits_of_an_edited_text_are_edits_of_the_stored_one(length, data):
+    """A later stage cuts the edited text; what is stored of both gives the text that it saw."""
+    text = "".join(chr(0x4E00 + i) for i in range(length))
+    early = edits_of(text, data)
+    seen = apply(text, early)
+    places = [] if not seen else data.draw(st.lists(st.integers(0, len(seen) - 1), max_size=4))
+    cuts = windows([(place, place + 1) for place in places], 3, len(seen), replaced(early))
+    made = removals(cuts, len(seen), "late")
+    stored = [
+        Edit(*carried((one.start, one.end), replaced(early), spans(early)), one.replacement, one.reason) for one in made
+    ]
+    both = resolved([*early, *stored])
+    assert apply(text, both) == apply(seen, made)
+    assert all(one.start < one.end <= two.start for one, two in pairwise(both))
+
+
+@given(st.integers(1, 60), st.data())
+def test_a_span_is_carried_over_edits_and_back(length, data):
+    text = "".join(chr(0x4E00 + i) for i in range(length))
+    edits = edits_of(text, data)
+    seen, before, after = apply(text, edits), spans(edits), replaced(edits)
+    for start in range(len(seen)):
+        low, high = carried((start, start + 1), after, before)
+        assert text[low:high] == seen[start] or (low, high) in before
+        a, b = carried((low, high), before, after)
+        assert a <= start < b
+        assert (a, b) == (start, start + 1) or (a, b) in after
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9)), max_size=8))
+def test_any_edits_resolve_to_spans_apart(given_spans):
+    edits = [Edit(start, start + size, "", str(size)) for start, size in given_spans]
+    left = resolved(edits)
+    assert set(left) <= set(edits)
+    assert all(one.end <= two.start for one, two in pairwise(left))
+    for one in set(edits) - set(left):
+        assert any(other.start <= one.start < other.end for other in left)

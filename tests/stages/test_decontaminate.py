@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.kernels.edits import apply, pieces
+from pipeline.kernels.edits import Edit, apply, pieces, resolved
 from pipeline.kernels.ngrams import build_index
 from pipeline.kernels.text import unit_hash, units
 from pipeline.kernels.tokens import count_tokens
@@ -145,12 +145,14 @@ def oracle(texts: dict[str, str], max_documents: int = 10, split: bool = False):
 class World:
     """Documents on disk, and the stage's tables about them."""
 
-    def __init__(self, spark, folder: Path, texts: dict[str, str], ignored=(), settings=SETTINGS, chinese="characters"):
+    def __init__(
+        self, spark, folder: Path, texts: dict[str, str], ignored=(), settings=SETTINGS, chinese="characters", edits=""
+    ):
         self.texts = texts
         for part in (0, 1):
             ids = [key for k, key in enumerate(texts) if k % 2 == part]
             target = folder / "origin=web" / f"part-{part:05d}-x.parquet"
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(pa.table({"id": ids, "text": [texts[key] for key in ids]}), target)
         rows = [{"benchmark": "quiz", "split": "test", "id": key, "text": text} for key, text in ITEMS.items()]
         benchmarks = stage.index_items(pa.Table.from_pylist(rows), 13, chinese, list(ignored))
@@ -158,7 +160,7 @@ class World:
         stored = store_arrays(build_index(benchmarks.grams, benchmarks.head), folder / "index")
         self.items, self.grams = (spark.read.parquet(f"{folder}/benchmarks/{name}") for name in ("items", "ngrams"))
         self.kept = spark.createDataFrame([(key, k % 2) for k, key in enumerate(texts)], "id string, part int")
-        self.passes = DocumentTexts(str(folder))
+        self.passes = DocumentTexts(str(folder), edits, ["annotate"] if edits else [])
         self.hits = stage.find_hits(self.kept, self.passes, stored, "gpt2").cache()
         self.places, self.common = stage.collisions(self.hits, max_documents=10)
         self.places, self.common = self.places.cache(), self.common.cache()
@@ -223,9 +225,9 @@ def test_no_ngram_is_left_nor_comes_about_where_pieces_meet(world, truth):
 def test_a_second_run_finds_nothing(spark, world, tmp_path):
     """Over what the first left, given its list of ignored n-grams."""
     dropped = {key for key, parts in world.left().items() if isinstance(parts, str)}
-    removed: dict[str, list[tuple[int, int]]] = {}
+    removed: dict[str, list[Edit]] = {}
     for row in stage.edit_spans(world.cut, SETTINGS).orderBy("id", "start").collect():
-        removed.setdefault(row["id"], []).append((row["start"], row["end"]))
+        removed.setdefault(row["id"], []).append(Edit(row["start"], row["end"], row["replacement"], row["reason"]))
     texts = {key: apply(text, removed.get(key, [])) for key, text in TEXTS.items() if key not in dropped}
     phrases = [row["text"] for row in ignored_texts(world)]
     again = World(spark, tmp_path, texts, ignored=phrases)
@@ -304,6 +306,35 @@ def test_split_fragments_are_searched_each_by_itself(spark, tmp_path):
     counted = {row["id"]: row["token_count"] for row in made.cut.collect()}
     assert counted == {key: sum(count_tokens(pa.array(parts), "gpt2")) for key, parts in left.items()}
     made.close()
+
+
+def test_what_an_earlier_stage_edited_is_cut_as_edited_and_told_as_stored(spark, tmp_path):
+    """A leak that only a removed line had parted, a mask at the window's edge: coordinates are those of documents.text."""
+    words = LEAKS["two"].split()
+    parted = " ".join(words[:7]) + "\nAdvertisement\n" + " ".join(words[7:])
+    text = FILL * 40 + "mail a@b.example now " + "x" * 190 + " " + parted + " " + FILL * 40
+    mask, line = text.index("a@b.example"), text.index("Advertisement")
+    early = [Edit(mask, mask + 11, "|||EMAIL_ADDRESS|||", "email"), Edit(line, line + 14, "", "line")]
+    rows = [{"id": "parted", "part": 0, "stage": "annotate"} | edit._asdict() for edit in early]
+    rows += [{"id": "parted", "part": 0, "stage": "decontaminate"} | Edit(0, 900, "", "an earlier run")._asdict()]
+    (tmp_path / "edits").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "edits" / "part-00000-x.parquet")
+    plain = World(spark, tmp_path / "plain", {"parted": apply(text, early)})
+    assert World(spark, tmp_path / "unedited", {"parted": text}).places.count() == 0
+    made = World(spark, tmp_path / "edited", {"parted": text}, edits=str(tmp_path / "edits"))
+    (span,) = stage.contamination(made.places, made.grams, made.items).collect()
+    assert text[span["start"] : span["end"]] == parted
+    (row,) = made.cut.collect()
+    cuts = [Edit(one["start"], one["end"], one["replacement"], "") for one in row["removed"]]
+    written = apply(text, resolved([*early, *cuts]))
+    assert "EMAIL" not in written  # the window ends inside the mask, which goes whole
+    (seen,) = plain.cut.collect()
+    (only,) = seen["removed"]
+    edited = plain.texts["parted"]
+    start = edited.index("|||EMAIL")
+    assert start < only["start"] < start + 19
+    assert written == edited[:start] + "\n\n" + edited[only["end"] :]
+    assert row["token_count"] == count_tokens(pa.array([written]), "gpt2")[0]
 
 
 def test_variable_n_is_one_for_each_benchmark():
