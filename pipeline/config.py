@@ -158,6 +158,11 @@ class Dedup(Section):
             object.__setattr__(self, key, n)  # the model is frozen for all others
         return self
 
+    @property
+    def banding(self) -> tuple[int, int]:
+        """Bands and rows, which are settled."""
+        return self.bands or 1, self.rows or 1
+
 
 class Decontaminate(Section):
     benchmarks: value.InputPaths

@@ -16,7 +16,6 @@ PLANNED_VALUES: dict[Location, tuple[str, ...]] = {
     ("extract", "engine"): ("trafilatura",),
     ("quality", "select"): ("top_fraction",),
     ("quality", "select", "alpha"): ("fit",),
-    ("dedup", "scope"): ("dump",),
 }
 PLANNED_KEYS: tuple[Location, ...] = (
     ("sources", "*", "of"),

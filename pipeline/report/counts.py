@@ -188,7 +188,11 @@ class LargestCluster:
 
 @dataclass(frozen=True)
 class DuplicateCounts:
-    """Exact and near duplicates: pairs that share a band, pairs that verification confirmed, and what was removed."""
+    """Duplicates: pairs that were compared, pairs that verification confirmed, and what was removed.
+
+    removed_url  other captures of a URL, with another text
+    unlinked     documents of crowded buckets that were like none of those they were compared with
+    """
 
     clusters: int
     removed_exact: int
@@ -197,6 +201,8 @@ class DuplicateCounts:
     verified_pairs: int
     by_source: tuple[DuplicatePair, ...] = ()
     largest: tuple[LargestCluster, ...] = ()
+    removed_url: int = 0
+    unlinked: int = 0
 
 
 @dataclass(frozen=True)

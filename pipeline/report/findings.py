@@ -104,11 +104,17 @@ def duplicates_section(duplicates: DuplicateCounts | None) -> Section:
         return Section("duplicates", heading, nothing="Duplicates were not looked for.")
     one = duplicates
     confirmed = numerals.percent(numerals.share(one.verified_pairs, one.candidate_pairs))
-    lead = (
+    lead: tuple[str, ...] = (
         f"{numerals.exact(one.clusters)} clusters; removed: {numerals.exact(one.removed_exact)} exact and "
-        f"{numerals.exact(one.removed_near)} near duplicates. Of {numerals.exact(one.candidate_pairs)} candidate "
-        f"pairs, verification confirmed {numerals.exact(one.verified_pairs)} ({confirmed}).",
+        f"{numerals.exact(one.removed_near)} near duplicates, {numerals.exact(one.removed_url)} older captures of a URL. "
+        f"Of {numerals.exact(one.candidate_pairs)} candidate pairs, verification confirmed "
+        f"{numerals.exact(one.verified_pairs)} ({confirmed}).",
     )
+    if one.unlinked:
+        lead += (
+            f"{numerals.exact(one.unlinked)} documents of crowded buckets were like none of those they were compared with; "
+            "a duplicate among them may have been missed.",
+        )
     pairs = Table(
         "Who kept the document",
         columns("kept by", "removed from", "documents", names=2),

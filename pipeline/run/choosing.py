@@ -31,19 +31,22 @@ def _duplicates(work: Work, signed: DataFrame) -> DataFrame:
         return work.empty("duplicates")
     documents = signed.join(work.read("documents").select("id", "url", "dump", "date", "text_hash"), "id")
     settings = stage.Settings(
-        work.config.seed, dedup.shingle, dedup.min_similarity, dedup.bands, dedup.rows, dedup.verify, dedup.scope,
+        work.config.seed, dedup.shingle, dedup.min_similarity, *dedup.banding, dedup.verify, dedup.scope,
         dedup.prefer, dedup.urls,
     )  # fmt: skip
     return stage.deduplicate(documents, work.texts(), settings, work.checkpoint)
 
 
 def _pairs(work: Work) -> Json:
-    """How many pairs shared a band, and how many of them verification confirmed."""
-    dedup, candidates, verified = work.config.dedup, 0, 0
+    """How many pairs were compared, how many verification confirmed, and how many documents the last round left alone."""
+    dedup, counts = work.config.dedup, {"candidates": 0, "verified": 0, "unlinked": 0}
     for name, frame in work.checkpoints.items():
         if dedup and name.startswith("candidates-"):
             similar = F.col("similarity") >= dedup.min_similarity
-            row = frame.agg(F.count(F.lit(1)), F.coalesce(F.sum(similar.cast("long")), F.lit(0))).first()
+            sums = (F.coalesce(F.sum(one.cast("long")), F.lit(0)) for one in (similar, F.col("alone")))
+            row = frame.agg(F.count(F.lit(1)), *sums).first()
             assert row is not None
-            candidates, verified = candidates + row[0], verified + row[1]
-    return {"candidates": candidates, "verified": verified}
+            candidates, verified, counts["unlinked"] = row
+            counts["candidates"] += candidates
+            counts["verified"] += verified
+    return counts

@@ -68,7 +68,7 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     return {
         "ingest": [read, config["extract"], seed if any(one["sample"] < 1 for one in sources.values()) else None],
         "train_quality": [roles, quality.get("features"), config["language"], seed],
-        "annotate": [dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0)],
+        "annotate": [dedup.get("shingle"), dedup.get("permutations")],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
         "deduplicate": [dedup],
         "decontaminate": [config["decontaminate"], *searched, config["mixture"]["tokenizer"]],

@@ -45,7 +45,7 @@ def annotate(work: Work) -> Json:
     """annotations/."""
     dedup = work.config.dedup
     documents = _in_kept_languages(work, work.read("documents"))
-    shingle, permutations = (dedup.shingle, dedup.bands * dedup.rows) if dedup else (1, 0)
+    shingle, permutations = (dedup.shingle, dedup.permutations) if dedup else (1, 0)
     model = _load_model(work.output.folder / "quality" / "model.npz")
     (work.folder / "edits").mkdir()
     n = work.write("annotations", measuring.annotate(documents, model, shingle, permutations)).count()

@@ -19,6 +19,7 @@ from pipeline.run.work import Work
 from pipeline.schema import DOUBLE, LONG, STAGES, STRING, table
 from pipeline.sources.reasons import REASONS
 from pipeline.stages import annotate as measuring
+from pipeline.stages import deduplicate as choosing
 from pipeline.stages import ingest, verdict
 
 SAMPLES = 5  # documents shown a drop reason
@@ -58,7 +59,7 @@ def report(work: Work) -> Json:
         ),
         warnings=_warnings(work, given),
         samples=_samples(work),
-        rejection_reasons=REASONS | ingest.REASONS,
+        rejection_reasons=REASONS | ingest.REASONS | choosing.REASONS,
     )
     folder = work.folder / "report"
     folder.mkdir()
@@ -168,8 +169,10 @@ def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
         clusters=rows.select("cluster_id").distinct().count(),
         removed_exact=kinds.get("exact", 0),
         removed_near=kinds.get("near", 0),
+        removed_url=kinds.get("url", 0),
         candidate_pairs=given["pairs"]["candidates"],
         verified_pairs=given["pairs"]["verified"],
+        unlinked=given["pairs"]["unlinked"],
         by_source=tuple(sorted((c.DuplicatePair(*row) for row in by_source), key=lambda one: -one.documents)),
         largest=tuple(
             c.LargestCluster(row["key"], row["size"], row["url"] or row["id"], row["excerpt"])

@@ -25,13 +25,19 @@ from pipeline.kernels.urls import url_keys
 from pipeline.schema import BINARY, BOOL, DOUBLE, LONG, table
 
 VERIFY_CAP = 20_000  # shingle hashes a document holds in verification; larger documents are compared by bottom-k
-MAX_HUBS = 8  # members of a star that are like none before them, to which all that follow are compared
+MAX_HUBS = 32  # members of a star that are like none before them, to which all that follow are compared
 # Members that are like no hub of a crowded star are put into buckets again, round for round by more values of their
 # signatures: (keys a document, values a key). Pairs of similarity 0.8 share a key with the chance 0.9997, 0.98, 0.77.
 FURTHER_KEYS = ((8, 2), (8, 4), (8, 8))
 
 _SETS = table({"node": LONG, "hashes": BINARY})
 COMPARED = table({"left": LONG, "right": LONG, "similarity": DOUBLE, "alone": BOOL})
+
+REASONS = {
+    "url_duplicate": "Another capture of the same URL stays: that of the preferred source, else the newest.",
+    "exact_duplicate": "A document with the same text, white space and Unicode composition aside, stays instead.",
+    "near_duplicate": "A document that shares most of its shingles, or is linked to it by others that do, stays instead.",
+}
 
 
 class Settings(NamedTuple):
@@ -190,7 +196,7 @@ def _verified_pairs(
         if turn == len(FURTHER_KEYS) or alone.isEmpty():
             break
         n_keys, n_values = FURTHER_KEYS[turn]
-        stars = checkpoint(f"stars-{turn + 1}", _stars(_further_buckets(grouped, alone, settings, n_keys, n_values)))
+        stars = checkpoint(f"further-stars-{turn + 1}", _stars(_further_buckets(grouped, alone, settings, n_keys, n_values)))
     return reduce(DataFrame.unionAll, verified)
 
 

@@ -58,8 +58,8 @@ def lay_out(source: Path, folder: Path, copies: int) -> None:
     rows = list(given)
     for copy in range(1, copies):
         for place, row in enumerate(given):
-            changed = {"id": f"{row['id']}#{copy}", "url": f"{row['url']}#!{copy}", "text": perturbed(row["text"], copy, place)}
-            rows.append(row | changed)
+            text = perturbed(row["text"], copy, place)
+            rows.append(row | {"id": f"{row['id']}#{copy}", "url": f"{row['url']}#!{copy}", "text": text})
     whole = pa.Table.from_pylist([row | {"text_hash": text_hash(row["text"]), "part": place % PARTS}
                                   for place, row in enumerate(rows)])
     pq.write_table(whole, folder / "all.parquet", compression="zstd")
@@ -71,7 +71,8 @@ def lay_out(source: Path, folder: Path, copies: int) -> None:
 
 def sign(batch: pa.RecordBatch, n: int) -> pa.RecordBatch:
     signed = minhash.signature_column(units(batch["text"]), SETTINGS.shingle, n)
-    return pa.record_batch({"id": batch["id"], "part": batch["part"], "length": pc.utf8_length(batch["text"]).cast("int64"), "signature": signed})
+    columns = {"id": batch["id"], "part": batch["part"], "length": pc.utf8_length(batch["text"]).cast("int64")}
+    return pa.record_batch(columns | {"signature": signed})
 
 
 def processor_seconds() -> tuple[float, float]:
@@ -107,7 +108,8 @@ def whole(spark: SparkSession, folder: Path, target: Path, show: bool) -> float:
     texts = documents.select("id", part, "text")
     signed = checkpoint("signed", rows_from(texts, partial(sign, n=SETTINGS.bands * SETTINGS.rows), SIGNED))
     narrow = documents.select(
-        "id", "url", F.lit(None).cast("string").alias("dump"), "text_hash", "date", F.lit("all").alias("source"), F.lit(0.5).alias("quality_score"),
+        "id", "url", F.lit("").alias("dump"), "text_hash", "date", F.lit("all").alias("source"),
+        F.lit(0.5).alias("quality_score"),
     )  # fmt: skip
     duplicates = deduplicate(signed.join(narrow, "id"), DocumentTexts(str(folder / "documents")), SETTINGS, checkpoint)
     checkpoint("duplicates", duplicates)
@@ -142,13 +144,14 @@ def main(arguments: list[str]) -> None:
             n = pq.read_metadata(folder / "all.parquet").num_rows
             removed = spark.read.parquet(str(folder / "out" / "duplicates")).where("id != representative_id").count()
             said = ", ".join(f"{one:.2f}" for one in ours)
-            print(f"{n:,} documents, {removed:,} removed: median {statistics.median(ours):.2f} s ({said}; first {first:.2f})")
+            median = statistics.median(ours)
+            print(f"{n:,} documents, {removed:,} removed: median {median:.2f} s ({said}; first {first:.2f})")
             for peer in peers:
                 command = [*shlex.split(peer), str(folder / "all.parquet")]
                 theirs = [json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
                           for _ in range(RUNS if copies == 1 else 2)]
-                median = statistics.median(one["seconds"] for one in theirs)
-                print(f"    {peer}: median {median:.2f} s; ratio {statistics.median(ours) / median:.2f}; {theirs[0]}")
+                other = statistics.median(one["seconds"] for one in theirs)
+                print(f"    {peer}: median {other:.2f} s; ratio {median / other:.2f}; {theirs[0]}")
 
 
 if __name__ == "__main__":
