@@ -32,8 +32,9 @@ class Section(BaseModel):
 
 
 class Source(Section):
-    format: Literal["warc", "wet", "jsonl", "parquet"]
-    """warc | jsonl | parquet: how its documents are stored. jsonl and parquet hold a column `text`."""
+    format: Literal["warc", "wet", "jsonl", "parquet", "links"]
+    """How its documents are stored: warc | wet | jsonl | parquet (a column `text`) | links: url and score, pages of another
+    source."""
     paths: value.InputPaths
     """Files, globs or folders; relative to the config file."""
     role: Literal["raw", "reference"]
@@ -42,6 +43,19 @@ class Source(Section):
     """A hashed share of the documents, for a first trial."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """At most so many files, the first by name."""
+    of: str | None = None
+    """For format links: the source whose pages are linked to, and which this source then counts (GPT-2's WebText)."""
+    min_score: float | None = None
+    """For format links: the least sum of the scores of a page's links; left out: 3, WebText's karma."""
+
+    @model_validator(mode="after")
+    def _links_have_their_keys(self) -> Self:
+        if self.format == "links" and self.of is None:
+            raise refusal("is missing; the source whose pages the links lead to, as common_crawl", "of")
+        for key in ("of", "min_score"):
+            if self.format != "links" and getattr(self, key) is not None:
+                raise refusal("belongs to format links", key)
+        return self
 
 
 class Extract(Section):
@@ -49,6 +63,8 @@ class Extract(Section):
     """resiliparse: the main text of a page; whole_page: all its visible text."""
     max_record_bytes: value.Size = 10_000_000
     """A record with a longer body, as stored or as decoded, is rejected and counted."""
+    split_size: value.Size | None = None
+    """Bytes of a large WARC or WET file that one task reads; left out: 32 MiB, more for a source of over 10,000 ranges."""
 
 
 class Language(Section):
@@ -216,8 +232,11 @@ class Mixture(Section):
     by_quality: dict[str, tuple[QualityStep, ...]] = {}
     """{source: [{min_score: 0, epochs: 1}, {min_score: 0.9, epochs: 3}]}: within a source, good documents are seen more
     often; its weight stays, max_epochs caps each step. Documents without a score count as a step of 1 epoch."""
-    tokenizer: Literal["gpt2"] = "gpt2"
-    """Whose tokens are counted (2.1: GPT-2's byte-pair encoding)."""
+    tokenizer: value.Tokenizer = "gpt2"
+    """Whose tokens are counted: gpt2 (2.1: GPT-2's byte-pair encoding) | cl100k_base | o200k_base | a tokenizer.json."""
+    token_sample: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the documents whose tokens are counted; below 1 those of the others are estimated from their length, and
+    the report says how far off that may be."""
     shard_size: value.Size = 256_000_000
     """Bytes of an output file."""
     format: Literal["parquet", "jsonl.zst"] = "parquet"
@@ -290,6 +309,16 @@ class Config(Section):
     """How many tokens, and from which source: {token_budget: 300B, weights: {name: share}}."""
     guards: Guards = Guards()
     spark: Spark = Spark()
+
+    @field_validator("sources")
+    @classmethod
+    def _links_of_sources(cls, sources: dict[str, Source]) -> dict[str, Source]:
+        pages = [name for name, source in sources.items() if source.format != "links"]
+        for name, source in sources.items():
+            if source.of is not None and source.of not in pages:
+                allowed = ", ".join(pages) or "a source that reads pages; none is given"
+                raise refusal(f"{source.of!r} is no source of pages; allowed: {allowed}", f"{name}.of")
+        return sources
 
     @field_validator("quality")
     @classmethod

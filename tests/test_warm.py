@@ -8,11 +8,14 @@ from pipeline import warm
 
 
 def test_every_kernel_is_called():
-    kernels = {}
+    kernels, inner = {}, set()
     for path in sorted(Path(pipeline.kernels.__path__[0]).glob("*.py")):
         module = import_module(f"pipeline.kernels.{path.stem}")
-        kernels |= {name: value for name, value in vars(module).items() if hasattr(value, "py_func")}
-    inner = {name for kernel in kernels.values() for name in kernel.py_func.__code__.co_names}
+        mine = {name: value for name, value in vars(module).items() if hasattr(value, "py_func")}
+        kernels |= {f"{value.__module__}.{name}": value for name, value in mine.items()}
+        for kernel in mine.values():
+            seen = [kernel.py_func.__globals__.get(name) for name in kernel.py_func.__code__.co_names]
+            inner |= {f"{one.__module__}.{one.__name__}" for one in seen if hasattr(one, "py_func")}
     warm.compile_kernels()
     outer = kernels.keys() - inner
     assert len(outer) > 15

@@ -17,8 +17,8 @@ from pipeline import sample
 from tests.path import REPOSITORY, corpus, curated, manifest, report, rows, table, taojin
 
 TABLES = (
-    "documents", "rejected", "annotations", "signatures", "duplicates", "benchmarks", "contamination", "ignored_ngrams",
-    "edits", "verdicts",
+    "documents", "claims", "rejected", "annotations", "signatures", "duplicates", "benchmarks", "contamination",
+    "ignored_ngrams", "edits", "verdicts",
 )  # fmt: skip
 
 

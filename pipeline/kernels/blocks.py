@@ -261,6 +261,7 @@ def _values(spans: NDArray[np.int64], counts: NDArray[np.float64]) -> NDArray[np
                 continue
             if 0 <= i + k < n:
                 row[at] = 1.0
-                row[at + 1 : at + 1 + own] = values[i + k, :own]
+                for j in range(own):  # an assignment of slices would compile for two seconds
+                    row[at + 1 + j] = values[i + k, j]
             at += own + 1
     return values

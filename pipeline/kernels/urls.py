@@ -1,51 +1,53 @@
-"""Which URLs are the same page."""
+"""One key for all spellings of a page's URL, so that a link finds the capture that it means."""
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from pipeline.kernels.hashing import hash64
-
-# Parameters that name a visit or where a visitor came from, never a page: Google's, Facebook's, Microsoft's and
-# Mailchimp's click ids and the session ids of PHP, Java, ASP and ColdFusion.
-_VISIT = re.compile(
-    r"(utm_\w+|fbclid|gclid|dclid|gbraid|wbraid|msclkid|mc_[ce]id|phpsessid|jsessionid|aspsessionid\w*|cfid|cftoken)(=|$)",
+# Parameters that say where a reader came from, or that number a visit, not what is read.
+TRACKING = re.compile(
+    r"(?:utm_\w+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|spm|_ga|_gl|phpsessid|jsessionid|aspsessionid\w*)(?:=|$)",
     re.IGNORECASE,
 )
-_SESSION = re.compile(r";jsessionid=[^/?;]*", re.IGNORECASE)
-_PORT = {"http": ":80", "https": ":443"}
+DEFAULT_PORTS = {"http": "80", "https": "443"}
+SAFE = "!$&'()*+,;=:@/~"
 
 
-def normalised_url(url: str) -> str:
-    """A URL without what does not tell pages apart: http or https, `www.`, a default port, upper case of the host, the
-    fragment (but `#!`), session ids, parameters of visits, the order of the others, a slash or a question mark at the end.
+def url_key(url: str) -> str:
+    """Host, path and query of an http or https URL without what does not change the page: scheme, user, `www.`, default
+    port, fragment, a slash at the end, tracking parameters, the order of parameters, how characters are escaped. Empty for
+    anything else.
 
-    What cannot be read as a URL is returned as it is.
-
-    >>> normalised_url("HTTPS://www.Example.org:443/a/?b=2&utm_source=x&a=1#top")
-    'example.org/a?a=1&b=2'
-    >>> normalised_url("http://example.org/a;jsessionid=1F?PHPSESSID=9"), normalised_url("http://[")
-    ('example.org/a', 'http://[')
+    >>> url_key("HTTPS://www.Gold.example:443/Pan/?b=2&utm_source=x&a=1#top"), url_key("http://gold.example/Pan?a=1&b=2")
+    ('gold.example/Pan?a=1&b=2', 'gold.example/Pan?a=1&b=2')
+    >>> url_key("http://gold.example/a%7eb%c3%a9"), url_key("//gold.example/a~b\u00e9"), url_key("mailto:x"), url_key("http://[")
+    ('gold.example/a~b%C3%A9', 'gold.example/a~b%C3%A9', '', '')
     """
     try:
         parts = urlsplit(url.strip())
+        host, port = (parts.hostname or "").rstrip("."), str(parts.port or "")
     except ValueError:
-        return url
-    scheme = parts.scheme.lower()
-    if not parts.netloc:
-        return url
-    host = parts.netloc.rpartition("@")[2].lower().removesuffix(_PORT.get(scheme, "")).removeprefix("www.")
-    path = _SESSION.sub("", parts.path).rstrip("/")
-    query = "&".join(sorted(one for one in parts.query.split("&") if one and not _VISIT.match(one)))
-    fragment = f"#{parts.fragment}" if parts.fragment.startswith("!") else ""
-    kept = "" if scheme in _PORT else f"{scheme}://"
-    return f"{kept}{host}{path}{'?' if query else ''}{query}{fragment}"
+        return ""
+    if parts.scheme not in ("http", "https", "") or not host:
+        return ""
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            return ""
+    host = host.removeprefix("www.")
+    if port and DEFAULT_PORTS.get(parts.scheme or "http") != port:
+        host = f"{host}:{port}"
+    fields = sorted(_escaped(field) for field in parts.query.split("&") if field and not TRACKING.match(field))
+    query = "?" + "&".join(fields) if fields else ""
+    return host + _escaped(parts.path).rstrip("/") + query
 
 
-def url_keys(urls: pa.Array) -> NDArray[np.uint64]:
-    """XXH64 of each URL's normalised form; a null is an empty URL. Shape (n,)."""
-    found = [normalised_url(url or "").encode("utf-8", "replace").decode() for url in urls.to_pylist()]
-    return hash64(pa.array(found, pa.string()))
+def _escaped(text: str) -> str:
+    return quote(unquote_to_bytes(text), safe=SAFE)
+
+
+def url_keys(urls: pa.Array) -> pa.Array:
+    """`url_key` of each; null stays null."""
+    return pa.array([None if url is None else url_key(url) for url in urls.to_pylist()], pa.string())

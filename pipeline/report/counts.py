@@ -118,6 +118,17 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class TokenEstimate:
+    """How the tokens of a source's kept documents were estimated; `relative_error` is a standard error."""
+
+    source: str
+    documents: int
+    counted: int
+    tokens_a_byte: float
+    relative_error: float
+
+
+@dataclass(frozen=True)
 class Mixture:
     """Table 2.2 of this corpus."""
 
@@ -127,6 +138,7 @@ class Mixture:
     shards: Shards | None = None
     strategy: str = "weights"
     validation: HeldOut | None = None
+    estimates: tuple[TokenEstimate, ...] = ()  # of the sources whose tokens were not all counted
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,13 @@ def _lead(mixture: Mixture) -> tuple[str, ...]:
             f"{numerals.byte_size(shards.bytes)} in {numerals.exact(shards.n)} shards "
             f"of {numerals.byte_size(shards.shard_size)} asked."
         )
+    if mixture.estimates:
+        by_source = "; ".join(
+            f"{name(one.source)} {numerals.exact(one.counted)} of {numerals.exact(one.documents)} documents, "
+            f"{one.tokens_a_byte:.3f} tokens a byte, standard error {numerals.percent(one.relative_error)}"
+            for one in mixture.estimates
+        )
+        lead.append(f"Tokens are estimated from those that were counted: {by_source}.")
     return tuple(lead)
 
 

@@ -14,7 +14,7 @@ from pipeline.run.work import Work, decisions
 from pipeline.sources.benchmark_index import StoredIndex, store_arrays, store_tables
 from pipeline.sources.benchmarks import read_items, read_phrases
 from pipeline.stages import decontaminate as stage
-from pipeline.stages import verdict
+from pipeline.stages import token_counts, verdict
 
 IGNORED_SHOWN = 100  # n-grams in the report; all of them are in ignored_ngrams/
 
@@ -31,9 +31,9 @@ def decontaminate(work: Work) -> Json:
     decided = verdict.before("decontaminate", work.read("verdicts"))
     config = work.config.decontaminate
     benchmarks = _index(work, config) if config else None
-    texts, tokenizer = work.texts(), work.config.mixture.tokenizer
+    texts, tokenizer, share = work.texts(), work.tokenizer, work.config.mixture.token_sample
     stored = benchmarks.stored if benchmarks else None
-    hits = work.checkpoint("hits", stage.find_hits(decided.where("kept"), texts, stored, tokenizer))
+    hits = work.checkpoint("hits", stage.find_hits(decided.where("kept"), texts, stored, tokenizer, share, work.config.seed))
     if config and benchmarks:
         counts, lost, tokens = _clean(work, config, benchmarks, hits)
         decided = verdict.decide("decontaminate", decided, lost)
@@ -42,8 +42,12 @@ def decontaminate(work: Work) -> Json:
             work.write(name, work.empty(name))
         work.write_edits(work.edits())
         (work.folder / "benchmarks").mkdir()
-        counts, tokens = {"benchmarks": [], "ignored": [], "edited": 0}, hits.select("id", "token_count")
-    verdicts = work.write("verdicts", verdict.with_tokens(decided, tokens), narrow=True)
+        counts, tokens = {"benchmarks": [], "ignored": [], "edited": 0}, hits.select("id", "text_bytes", "token_count")
+    if share < 1:
+        rates = token_counts.rates(tokens, decided.where("kept"))
+        tokens = token_counts.estimated(tokens, decided, rates)
+        counts["token_estimates"] = {source: rate._asdict() for source, rate in rates.items()}
+    verdicts = work.write("verdicts", verdict.with_tokens(decided, tokens.select("id", "token_count")), narrow=True)
     counts |= decisions(verdicts)
     n_lost = sum(sum(reasons.values()) for reasons in counts["dropped"].get("decontaminate", {}).values())
     work.say(f"{counts['edited']:,} documents cut, {n_lost:,} dropped, {sum(counts['tokens'].values()):,} tokens kept")
@@ -71,7 +75,7 @@ def _clean(
 ) -> tuple[Json, DataFrame, DataFrame]:
     """Counts, the documents lost (id, drop_reason), and the tokens of all (id, token_count)."""
     stored, items, grams, counts = benchmarks
-    texts, tokenizer = work.texts(), work.config.mixture.tokenizer
+    texts, tokenizer = work.texts(), work.tokenizer
     places, common = stage.collisions(hits, config.max_documents)
     common = work.checkpoint("common", common)
     places = work.checkpoint("places", places)

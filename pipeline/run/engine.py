@@ -37,6 +37,10 @@ def run(
         if stage is not None and stage not in STAGES:
             raise ConfigError(f"{stage!r} is no stage; allowed: {', '.join(STAGES)}")
     limits_by_language(config)  # a wrong one is named now, not after hours of reading
+    if config.mixture.tokenizer != "gpt2":
+        from pipeline.run.tokenizer import load_tokenizer
+
+        load_tokenizer(config.mixture.tokenizer)
     inputs = resolve_inputs(config)
     output = Output(config.output)
     output.create()

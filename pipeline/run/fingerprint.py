@@ -64,17 +64,26 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     roles = {name: source["role"] for name, source in sources.items()}
     dedup, seed = config["dedup"] or {}, config["seed"]
     quality = config["quality"] or {}
-    read = {name: [source["format"], source["sample"], files[name]] for name, source in sources.items()}
+    read = {
+        name: [source["format"], source["sample"], source["of"], source["min_score"], files[name]]
+        for name, source in sources.items()
+    }
     return {
         "ingest": [read, config["extract"], seed if any(one["sample"] < 1 for one in sources.values()) else None],
         "train_quality": [roles, quality.get("features"), config["language"], seed],
         "annotate": [dedup.get("shingle"), dedup.get("permutations")],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
         "deduplicate": [dedup],
-        "decontaminate": [config["decontaminate"], *searched, config["mixture"]["tokenizer"]],
+        "decontaminate": [config["decontaminate"], *searched, *_tokens(config["mixture"])],
         "mix": [config["mixture"]],
         "report": [config],
     }
+
+
+def _tokens(mixture: dict[str, Any]) -> list[Any]:
+    """How tokens are counted, with the text of a tokenizer that is a file of the user's."""
+    named = mixture["tokenizer"]
+    return [Path(named).read_text(encoding="utf-8") if Path(named).is_file() else named, mixture["token_sample"]]
 
 
 def _recipe_files(filters: dict[str, Any] | None) -> list[str]:

@@ -23,7 +23,7 @@ def train_quality(work: Work) -> Json:
     cards: list[Json] = []
     if quality := work.config.quality:
         columns = ("id", "origin", "host", "language", "text", "text_hash")
-        documents = _in_kept_languages(work, work.read("documents")).select(*columns)
+        documents = work.with_source(_in_kept_languages(work, work.read("documents")).select(*columns))
         buckets = quality.features.buckets
         features = training.training_features(documents, work.references, work.config.seed, buckets)
         model, cards = training.fit(features.toArrow(), buckets)
@@ -56,8 +56,9 @@ def annotate(work: Work) -> Json:
 def verdict(work: Work) -> Json:
     """verdicts/: language, filters, quality."""
     select: Json = work.config.quality.select.model_dump() if work.config.quality else {"rule": "none"}
+    columns = ("id", "part", "origin", "language", "language_score", "text_hash")
     decided = stage.verdicts(
-        work.read("documents").select("id", "part", "origin", "language", "language_score", "text_hash"),
+        work.with_source(work.read("documents").select(*columns)),
         work.read("annotations", measuring.ANNOTATIONS).drop("signature"),
         work.raw,
         _language_reason(work),

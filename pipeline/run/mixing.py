@@ -109,7 +109,7 @@ def _write(work: Work, drawn: DataFrame, folder: str) -> list[ShardInfo]:
         stage.order_keys(sized, config.seed), F.col("bytes"), config.mixture.shard_size
     )
     split = config.decontaminate is not None and config.decontaminate.fragments == "split"
-    rows = writing.corpus_rows(placed, work.texts(), split=split, tokenizer=config.mixture.tokenizer)
+    rows = writing.corpus_rows(placed, work.texts(), split=split, tokenizer=work.tokenizer)
     return write_shards(rows, work.folder / folder, n_shards, config.mixture.format)
 
 
@@ -131,7 +131,7 @@ def _write_card(
         for row in rows
     ]  # fmt: skip
     card = dataset_card(
-        work.output.folder.name, languages, work.config.mixture.tokenizer, shares, shards, validation
+        work.output.folder.name, languages, work.tokenizer.name, shares, shards, validation
     )
     (work.folder / "corpus" / "README.md").write_text(card, encoding="utf-8")
 

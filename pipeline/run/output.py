@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 # The tables that each stage publishes. verdicts/ and edits/ are carried on: each of their stages adds what it decides.
 TABLES: Mapping[str, Sequence[str]] = {
-    "ingest": ("documents", "rejected"),
+    "ingest": ("documents", "claims", "rejected"),
     "train_quality": ("quality",),
     "annotate": ("annotations", "edits"),
     "verdict": ("verdicts",),

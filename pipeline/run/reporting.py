@@ -44,7 +44,7 @@ def report(work: Work) -> Json:
         config=work.config.model_dump(mode="json"),
         sources=_sources(work, given["ingest"]),
         funnel=tuple(c.FunnelRow(one.stage, one.source, one.documents_in, one.kept, dict(one.dropped)) for one in funnel),
-        mixture=_mixture(work, given["mix"]),
+        mixture=_mixture(work, given["mix"], given["decontaminate"].get("token_estimates", {})),
         languages=_languages(work),
         quality=_quality(work, given["train_quality"]["languages"]),
         duplicates=_duplicates(work, given["deduplicate"]),
@@ -73,7 +73,8 @@ def _funnel(given: Json) -> list[accounts.Account]:
     """ingest's accounts, and those of the deciding stages reckoned from verdicts/ as it stands now."""
     read = [accounts.Account(**one) for one in given["ingest"]["accounts"]]
     final = given["decontaminate"]
-    return read + accounts.funnel(given["ingest"]["documents"], {}, final["dropped"], final["kept"], verdict.ORDER)
+    documents, claimed = given["ingest"]["documents"], given["ingest"]["claimed"]
+    return read + accounts.funnel(documents, claimed, final["dropped"], final["kept"], verdict.ORDER)
 
 
 def _total(reasons: dict[str, dict[str, int]]) -> int:
@@ -90,7 +91,7 @@ def _sources(work: Work, given: Json) -> tuple[c.SourceCounts, ...]:
     )  # fmt: skip
 
 
-def _mixture(work: Work, given: Json) -> c.Mixture:
+def _mixture(work: Work, given: Json, estimated: Json) -> c.Mixture:
     mixture = work.config.mixture
     rows = tuple(
         c.MixtureRow(**row | {"buckets": tuple(c.QualityBucket(**one) for one in row["buckets"])}) for row in given["rows"]
@@ -100,7 +101,8 @@ def _mixture(work: Work, given: Json) -> c.Mixture:
         held["token_budget"], tuple(c.HeldOutRow(**row) for row in held["rows"]), c.Shards(**held["shards"])
     )
     shards = c.Shards(**given["shards"])
-    return c.Mixture(mixture.token_budget, mixture.tokenizer, rows, shards, mixture.strategy, validation)
+    estimates = tuple(c.TokenEstimate(source, **one) for source, one in estimated.items())
+    return c.Mixture(mixture.token_budget, work.tokenizer.name, rows, shards, mixture.strategy, validation, estimates)
 
 
 def _languages(work: Work) -> tuple[c.LanguageCounts, ...]:
@@ -117,7 +119,7 @@ def _quality(work: Work, cards: list[Json]) -> tuple[c.QualityCounts, ...]:
     at = F.least(F.floor(F.col("quality_score") * 20), F.lit(19)).cast("int").alias("bin")
     scored = work.read("annotations", measuring.ANNOTATIONS).select("id", "quality_score")
     reached = work.read("verdicts").where(~F.coalesce(F.col("stage").isin("language", "filters"), F.lit(False)))
-    rows = reached.where(F.col("origin").isin(work.raw)).join(scored, "id").where(~F.isnan("quality_score"))
+    rows = reached.where(F.col("source").isin(work.raw)).join(scored, "id").where(~F.isnan("quality_score"))
     kept = F.coalesce(F.col("stage") != "quality", F.lit(True)).cast("long")
     by_language = rows.join(work.read("documents").select("id", "language"), "id").groupBy("language", at)
     chance = F.sum(F.pow(2 - F.col("quality_score"), F.lit(-float(select.get("alpha", 0.0)))))

@@ -1,6 +1,7 @@
 """What a stage's step works with: the session, the config, the published tables, and its own staging folder."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -8,9 +9,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from pipeline.config import Config
+from pipeline.kernels.tokens import Tokenizer
 from pipeline.run.fingerprint import Inputs
 from pipeline.run.output import Json, Output
+from pipeline.run.tokenizer import load_tokenizer
 from pipeline.schema import (
+    CLAIMS,
     CONTAMINATION,
     DOCUMENTS,
     DUPLICATES,
@@ -25,6 +29,7 @@ from pipeline.sources.documents import DocumentTexts
 
 SCHEMAS = {
     "documents": DOCUMENTS,
+    "claims": CLAIMS,
     "rejected": REJECTIONS,
     "verdicts": VERDICTS,
     "signatures": SIGNATURES,
@@ -52,6 +57,11 @@ class Work:
         self.folder: Path = output.begin(stage)
         self.checkpoints: dict[str, DataFrame] = {}
 
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """By which tokens are counted."""
+        return load_tokenizer(self.config.mixture.tokenizer)
+
     @property
     def references(self) -> list[str]:
         """The trusted sources."""
@@ -61,6 +71,18 @@ class Work:
     def raw(self) -> list[str]:
         """The sources that rules and classifier filter."""
         return [name for name, source in self.config.sources.items() if source.role == "raw"]
+
+    @property
+    def links(self) -> list[str]:
+        """The sources of links, which count pages that others read."""
+        return [name for name, source in self.config.sources.items() if source.format == "links"]
+
+    def with_source(self, rows: DataFrame) -> DataFrame:
+        """rows (id, origin, …) + source: the one that counts the document."""
+        if not self.links:
+            return rows.withColumn("source", F.col("origin"))
+        claimed = rows.join(self.read("claims").select("id", "source"), "id", "left")
+        return claimed.withColumn("source", F.coalesce("source", "origin"))
 
     def read(self, table: str, schema: StructType | None = None) -> DataFrame:
         """A published table; the schema of those in schema.py is known and not looked up."""

@@ -137,9 +137,9 @@ class Feed:
             if rest:
                 return
 
-    def find(self, needle: bytes) -> bool:
-        """Moves to the next `needle`, or to the end of the file."""
-        while len(self.peek(len(needle))) == len(needle):
+    def find(self, needle: bytes, end: int | None = None) -> bool:
+        """Moves to the next `needle`, or to the end of the file; about `end` it gives up."""
+        while len(self.peek(len(needle))) == len(needle) and (end is None or self.position < end):
             at = self._chunk.find(needle, self._at)
             if at >= 0:
                 self._at = at
@@ -162,9 +162,9 @@ def beginning(codec: Codec, data: bytes) -> bytes:
     return out
 
 
-def seek_record(feed: Feed, codec: Codec) -> None:
-    """Moves to the next member that begins a WARC record, or to the end of the file."""
-    while feed.find(codec.magic):
+def seek_record(feed: Feed, codec: Codec, end: int | None = None) -> None:
+    """Moves to the next member that begins a WARC record, or to the end of the file or the chunk in which `end` lies."""
+    while feed.find(codec.magic, end):
         if BEGINS_RECORD.match(beginning(codec, feed.peek(LOOK_AHEAD)[:LOOK_AHEAD])):
             return
         feed.take(1)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 
+from pipeline.sources.links import LinksSource
 from pipeline.sources.paths import Input
 from pipeline.sources.tables import JsonLinesSource, ParquetSource
 from pipeline.sources.warc import WarcSource, WetSource
@@ -13,15 +14,30 @@ FORMATS = {"warc": WarcSource, "wet": WetSource, "jsonl": JsonLinesSource, "parq
 
 
 def read(
-    spark: SparkSession, format: str, origin: str, files: Sequence[Input], engine: str, max_record_bytes: int
+    spark: SparkSession,
+    format: str,
+    origin: str,
+    files: Sequence[Input],
+    engine: str,
+    max_record_bytes: int,
+    split_size: int = 0,
 ) -> DataFrame:
-    """Rows of INGESTED, one partition a file, in the files' order. Nothing is read before an action."""
+    """Rows of INGESTED in the files' order, one partition a file or a range of it. Nothing is read before an action."""
     source = FORMATS[format]
     spark.dataSource.register(source)
     options = {
         "paths": json.dumps([file.path for file in files]),
+        "sizes": json.dumps([file.size for file in files]),
+        "split_size": str(split_size),
         "origin": origin,
         "engine": engine,
         "max_record_bytes": str(max_record_bytes),
     }
     return spark.read.format(source.name()).options(**options).load()
+
+
+def read_links(spark: SparkSession, origin: str, files: Sequence[Input]) -> DataFrame:
+    """Rows of LINKS, one partition a file."""
+    spark.dataSource.register(LinksSource)
+    paths = json.dumps([file.path for file in files])
+    return spark.read.format(LinksSource.name()).options(paths=paths, origin=origin).load()

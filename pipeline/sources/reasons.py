@@ -23,10 +23,11 @@ STRETCH_REASONS = {
     "garbage": "bytes between records that belong to none",
     "bad_header": "a record header over 64 KiB or without WARC-Type",
     "damaged_other": "a damaged request, metadata or other record that is never a document",
+    "bad_link": "a line of a list of links that holds no URL, or no number as score",
     "read_error": "reading the file stopped with an error; what follows `offset` is missing",
 }
 
-# The whole file gave nothing; the guard `max_unreadable_inputs` counts these. `metadata.detail` says more.
+# The whole file gave nothing; the guard `max_unreadable_inputs` counts these, and `read_error`. `metadata.detail` says more.
 FILE_REASONS = {
     "unreadable_input": "the file is missing, empty, or holds no record",
     "unsupported_arc": "ARC files are not read",

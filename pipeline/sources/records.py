@@ -71,10 +71,10 @@ def content_length(headers: dict[str, str]) -> int | None:
 
 
 def records(
-    walk: Callable[[int], Iterator[Event]], is_plain: bool, max_record_bytes: int
+    walk: Callable[[int], Iterator[Event]], is_plain: bool, max_record_bytes: int, begin: int = 0
 ) -> Iterator[Record | Stretch]:
-    """Every record of the file that `walk` inflates from an offset on, and every stretch that holds none."""
-    tape = Tape(walk, is_plain)
+    """Every record from `begin` on of the file that `walk` inflates from an offset on, and every stretch that holds none."""
+    tape = Tape(walk, is_plain, begin)
     while tape.open_section():
         damage_told = False
         while tape.skip_padding():

@@ -18,9 +18,9 @@ OVERLAP = 32  # more than NEXT_HEADER can match
 class Tape:
     """The inflated bytes of one section behind a cursor. `buffer` begins at the cursor, `position` in the section."""
 
-    def __init__(self, walk: Callable[[int], Iterator[Event]], is_plain: bool) -> None:
+    def __init__(self, walk: Callable[[int], Iterator[Event]], is_plain: bool, begin: int = 0) -> None:
         self._walk, self.is_plain = walk, is_plain
-        self._events = walk(0)
+        self._events = walk(begin)
         self._pending: Event | None = None
         self.rewound = False
         self._clear()

@@ -21,7 +21,8 @@ from pyspark.sql.types import StructType
 from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources.paths import common_folder, open_input
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
-from pipeline.sources.warc import FilePartition, input_paths
+from pipeline.sources.splits import FilePartition
+from pipeline.sources.warc import input_files
 
 TEXT_FIELDS = ("text", "contents", "raw_content", "content")
 TAKEN_FIELDS = frozenset({*TEXT_FIELDS, "id", "url", "dump", "date", "metadata"})
@@ -56,7 +57,7 @@ class ParquetSource(DataSource):
 
 class TableReader(DataSourceReader):
     def __init__(self, options: dict[str, str], kind: str) -> None:
-        self.paths, self.kind = input_paths(options), kind
+        self.paths, self.kind = [file.path for file in input_files(options)], kind
         self.origin = options.get("origin", kind)
         self.folder = common_folder(self.paths)
         self.max_bytes = max(MIN_LINE_BYTES, int(options.get("max_record_bytes", 0)))
@@ -143,11 +144,12 @@ def json_rows(stream: IO[bytes], max_bytes: int) -> Iterator[tuple[int, int, dic
         if too_large:
             yield offset, size, "too_large"
         elif line.strip():
-            yield offset, size, _fields(line)
+            yield offset, size, line_fields(line)
         offset += size
 
 
-def _fields(line: bytes) -> dict[str, Any] | str:
+def line_fields(line: bytes) -> dict[str, Any] | str:
+    """The object in a line of JSON, or the reason why there is none."""
     try:
         value = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError):

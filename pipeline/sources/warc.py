@@ -1,8 +1,8 @@
 """WARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record that counts;
 `wet` takes the text of conversion records, too.
 
-Options, all strings: `paths`, a JSON list of files in the order of the partitions (or Spark's own `path`), `origin`,
-`engine` (blocks | resiliparse | whole_page) and `max_record_bytes`.
+Options, all strings: `paths`, a JSON list of files in the order of the partitions (or Spark's own `path`), `sizes`, their
+bytes, `split_size` (bytes of a partition), `origin`, `engine` (blocks | resiliparse | whole_page) and `max_record_bytes`.
 """
 
 import json
@@ -19,10 +19,11 @@ from pipeline.kernels.charset import decode
 from pipeline.kernels.html import ENGINES, TooDeepError, main_text
 from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources import http
-from pipeline.sources.members import BEGINS_ARC, LOOK_AHEAD, PADDING, Event, beginning, codec_of, members, plain
-from pipeline.sources.paths import common_folder, open_input, resolve
+from pipeline.sources.members import BEGINS_ARC, LOOK_AHEAD, PADDING, Event, beginning, codec_of, plain
+from pipeline.sources.paths import Input, common_folder, open_input, resolve
 from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
+from pipeline.sources.splits import FilePartition, Range, split
 
 MAX_RECORD_BYTES = 10_000_000
 HEAD_BYTES = 1 << 16  # looked at to know what a file is
@@ -37,14 +38,6 @@ class Reading(NamedTuple):
     engine: str
     max_record_bytes: int
     wet: bool = False  # conversion records are documents
-
-
-class FilePartition(InputPartition):
-    """One file."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
 
 
 class WarcSource(DataSource):
@@ -74,10 +67,11 @@ class WetSource(WarcSource):
 
 class WarcReader(DataSourceReader):
     def __init__(self, options: dict[str, str], wet: bool = False) -> None:
-        self.paths = input_paths(options)
+        self.files = input_files(options)
+        self.split_size = int(options.get("split_size", 0))
         self.reading = Reading(
             options.get("origin", "warc"),
-            common_folder(self.paths),
+            common_folder([file.path for file in self.files]),
             options.get("engine", ENGINES[0]),
             int(options.get("max_record_bytes", MAX_RECORD_BYTES)),
             wet,
@@ -86,64 +80,78 @@ class WarcReader(DataSourceReader):
             raise ValueError(f"engine: {self.reading.engine!r} is none of {', '.join(ENGINES)}")
 
     def partitions(self) -> Sequence[FilePartition]:
-        return [FilePartition(path) for path in self.paths]
+        return split(self.files, self.split_size)
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         assert isinstance(partition, FilePartition)
-        return batches(file_rows(partition.path, self.reading), self.reading.origin)
+        return batches(file_rows(partition.path, self.reading, partition.start, partition.end), self.reading.origin)
 
 
-def input_paths(options: dict[str, str]) -> list[str]:
-    """`paths` as given, else the files that Spark's `path` names."""
+def input_files(options: dict[str, str]) -> list[Input]:
+    """`paths` and `sizes` as given, else the files that Spark's `path` names."""
     given = {name.lower(): value for name, value in options.items()}
-    if "paths" in given:
-        return [str(path) for path in json.loads(given["paths"])]
-    return [item.path for item in resolve([given["path"]], Path.cwd())]
+    if "paths" not in given:
+        return resolve([given["path"]], Path.cwd())
+    paths = [str(path) for path in json.loads(given["paths"])]
+    sizes = json.loads(given["sizes"]) if "sizes" in given else [0] * len(paths)
+    return [Input(path, int(size), "") for path, size in zip(paths, sizes, strict=True)]
 
 
-def file_rows(path: str, reading: Reading) -> Iterator[Row]:
-    """A document or rejection for each record that may hold text, a rejection for each damaged stretch; then counts."""
+def file_rows(path: str, reading: Reading, start: int = 0, end: int | None = None) -> Iterator[Row]:
+    """A document or rejection for each record that may hold text and begins in the range from `start` to `end`, a rejection
+    for each damaged stretch; then counts. What concerns the whole file is told by the range from 0.
+    """
     counts, held = Counter[str](), list[Row]()
-    reason, detail = "unreadable_input", "it holds no WARC record"
+    lacks, detail = start == 0, "it holds no WARC record"  # `lacks`: nothing seen says that the file holds a record
     try:
         with open_input(path) as stream:
-            walk, is_plain, refused = open_walk(stream)
-            if refused:
-                yield rejected(refused, path, 0)
+            walk = open_walk(stream, start, end)
+            if isinstance(walk, str):
+                yield rejected(walk, path, 0)
                 return
-            for item in records(walk, is_plain, reading.max_record_bytes):
+            for item in records(walk.walk, walk.is_plain, reading.max_record_bytes, walk.begin) if walk else ():
                 row = _row(item, path, reading)
                 if isinstance(item, Record):
                     counts[item.kind] += 1
-                if not counts:
-                    held += [row] if row else []  # of a file without any record one row is told, not these
-                    continue
+                held += [row] if row else []
+                if counts or not lacks:  # of a file without any record one row is told, not these
+                    yield from held
+                    held, lacks = [], False
+            if walk and walk.range and walk.range.passed:
+                lacks = False
                 yield from held
-                held = []
-                if row:
-                    yield row
     except OSError as error:
-        reason, detail = ("read_error" if counts else reason), str(error)
-        if counts:
-            yield rejected(reason, path, 0, detail)
-    if not counts:
-        yield rejected(reason, path, 0, detail)
+        detail = str(error)
+        if not lacks:
+            yield rejected("read_error", path, start, detail)
+    if lacks:
+        yield rejected("unreadable_input", path, 0, detail)
     for kind, n in sorted(counts.items()):
         yield counted(kind, n, path)
 
 
-def open_walk(stream: IO[bytes]) -> tuple[Callable[[int], Iterator[Event]], bool, str | None]:
-    """How to walk the file, by its first bytes: the walk from an offset, whether it is plain, and why it is refused."""
+class Walk(NamedTuple):
+    """How to go through a file, or its `range`: `walk` gives its events from an offset on, `begin` is the first."""
+
+    walk: Callable[[int], Iterator[Event]]
+    is_plain: bool
+    begin: int
+    range: Range | None
+
+
+def open_walk(stream: IO[bytes], start: int = 0, end: int | None = None) -> Walk | str | None:
+    """The walk that the file's first bytes ask for; the reason if it is refused; None where the range holds no record."""
     head = stream.read(HEAD_BYTES).lstrip(PADDING)
     codec = codec_of(head)
-    refused = None
     if head.startswith(LZ4_MAGIC):
-        refused = "unsupported_compression"
-    elif BEGINS_ARC.match(beginning(codec, head[:LOOK_AHEAD]) if codec else head):
-        refused = "unsupported_arc"
+        return None if start else "unsupported_compression"
+    if BEGINS_ARC.match(beginning(codec, head[:LOOK_AHEAD]) if codec else head):
+        return None if start else "unsupported_arc"
     if codec is None:
-        return lambda offset: plain(stream, offset), True, refused
-    return lambda offset: members(stream, codec, offset), False, refused
+        return None if start else Walk(lambda offset: plain(stream, offset), True, 0, None)
+    part = Range(stream, codec, end)
+    begin = part.first_record(start) if start else 0
+    return None if begin is None else Walk(part.walk, False, begin, part)
 
 
 def _row(item: Record | Stretch, path: str, reading: Reading) -> Row | None:

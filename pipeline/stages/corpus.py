@@ -11,6 +11,7 @@ from pyspark.sql.types import ArrayType, StructField, StructType
 
 from pipeline.arrow import Texts
 from pipeline.kernels import edits, tokens
+from pipeline.kernels.tokens import Tokenizer
 from pipeline.schema import CORPUS, INT, LONG
 
 _PLACES = ArrayType(
@@ -27,7 +28,7 @@ def text_bytes() -> Column:
     return F.col("code_point_count") * (1 + 2 * F.col("han_fraction"))
 
 
-def corpus_rows(placed: DataFrame, texts: Texts, *, split: bool, tokenizer: str) -> DataFrame:
+def corpus_rows(placed: DataFrame, texts: Texts, *, split: bool, tokenizer: Tokenizer) -> DataFrame:
     """Rows of CORPUS + order_key, shard, for `placed`: id, part, source, token_count, quality_score, copy, order_key, shard.
 
     Narrow rows go to their texts, once a document whatever its copies. With `split` each piece of a cut text is a row
@@ -44,7 +45,7 @@ def corpus_rows(placed: DataFrame, texts: Texts, *, split: bool, tokenizer: str)
     return copies.select(*columns, "place.copy", "place.order_key", "place.shard")
 
 
-def _write(batch: pa.RecordBatch, split: bool, tokenizer: str) -> pa.RecordBatch:
+def _write(batch: pa.RecordBatch, split: bool, tokenizer: Tokenizer) -> pa.RecordBatch:
     columns: dict[str, Any] = {name: batch[name] for name in (*_STORED, *_CARRIED, "id", "token_count")}
     columns["metadata"] = pa.array([_json(given) for given in batch["metadata"].to_pylist()], pa.string())
     rows = pa.table(columns)
@@ -57,7 +58,7 @@ def _json(metadata: list[tuple[str, str]] | None) -> str | None:
     return json.dumps(dict(metadata), ensure_ascii=False) if metadata else None
 
 
-def _in_pieces(rows: pa.Table, listed: list[list[dict[str, Any]] | None], tokenizer: str) -> pa.Table:
+def _in_pieces(rows: pa.Table, listed: list[list[dict[str, Any]] | None], tokenizer: Tokenizer) -> pa.Table:
     """The table with a row for each piece that decontamination's cuts leave of a text."""
     texts: list[str] = []
     ids: list[str] = []

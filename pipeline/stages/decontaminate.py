@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -21,6 +22,7 @@ from pipeline.arrow import Texts
 from pipeline.kernels import edits, ngrams, tokens
 from pipeline.kernels.chinese import word_openings
 from pipeline.kernels.text import units
+from pipeline.kernels.tokens import Tokenizer
 from pipeline.schema import INT, LONG, STRING, table
 
 
@@ -50,7 +52,8 @@ class Benchmarks(NamedTuple):
     head: int
 
 
-HITS = table({"id": STRING, "part": INT, "token_count": LONG}, {
+HITS = table({"id": STRING, "part": INT, "text_bytes": LONG}, {
+    "token_count": LONG,  # null for a document whose tokens are estimated (stages.token_counts)
     "grams": ArrayType(LONG, False), "starts": ArrayType(LONG, False), "ends": ArrayType(LONG, False),
 })  # fmt: skip
 _SPANS = ArrayType(
@@ -94,14 +97,24 @@ def _auto_sizes(benchmarks: pa.ChunkedArray, words: NDArray[np.int64]) -> NDArra
     return np.asarray(np.array(sizes, np.int64)[codes])
 
 
-def find_hits(kept: DataFrame, texts: Texts, index: Stored | None, tokenizer: str) -> DataFrame:
-    """Rows of HITS for `kept`: id, part. Tokens are counted in the same pass, for documents that no cut will touch."""
-    return texts(kept.select("id", "part"), ("text", "edits"), partial(_hits, stored=index, tokenizer=tokenizer), HITS)
+def find_hits(
+    kept: DataFrame, texts: Texts, index: Stored | None, tokenizer: Tokenizer, share: float, seed: int
+) -> DataFrame:
+    """Rows of HITS for `kept`: id, part. Tokens are counted in the same pass, for documents that no cut will touch, or for
+    a hashed `share` of them.
+    """
+    kernel = partial(_hits, stored=index, tokenizer=tokenizer, share=share, seed=seed)
+    return texts(kept.select("id", "part"), ("text", "edits"), kernel, HITS)
 
 
-def _hits(batch: pa.RecordBatch, stored: Stored | None, tokenizer: str) -> pa.RecordBatch:
+def _hits(
+    batch: pa.RecordBatch, stored: Stored | None, tokenizer: Tokenizer, share: float, seed: int
+) -> pa.RecordBatch:
     text = batch["text"]
-    columns = {"id": batch["id"], "part": batch["part"], "token_count": pa.array(tokens.count_tokens(text, tokenizer))}
+    columns = {
+        "id": batch["id"], "part": batch["part"], "text_bytes": pc.binary_length(text).cast(pa.int64()),
+        "token_count": tokens.count_sample(text, batch["id"], tokenizer, share, seed),
+    }  # fmt: skip
     none = np.zeros(0, np.int64)
     found = ngrams.find(text, stored.open()) if stored else ngrams.Hits(none, none.view(np.uint64), none, none)
     bounds = pa.array(np.searchsorted(found.documents, np.arange(len(text) + 1)), pa.int32())
@@ -178,7 +191,7 @@ def seen(places: DataFrame, common: DataFrame, grams: DataFrame, items: DataFram
 
 
 def cuts(
-    places: DataFrame, common: DataFrame, texts: Texts, index: Stored, settings: Settings, tokenizer: str
+    places: DataFrame, common: DataFrame, texts: Texts, index: Stored, settings: Settings, tokenizer: Tokenizer
 ) -> DataFrame:
     """Rows of CUTS for each document with a collision: `token_count` is that of the text as it will be written.
 
@@ -192,7 +205,7 @@ def cuts(
 
 
 def _cut(
-    batch: pa.RecordBatch, common: NDArray[np.int64] | None, stored: Stored, settings: Settings, tokenizer: str
+    batch: pa.RecordBatch, common: NDArray[np.int64] | None, stored: Stored, settings: Settings, tokenizer: Tokenizer
 ) -> pa.RecordBatch:
     index, rows, written, owners, removed = stored.open(), [], [], [], []
     columns = batch["text"].to_pylist(), batch["places"].to_pylist(), _edits(batch["edits"])
@@ -267,10 +280,10 @@ def edit_spans(found: DataFrame, settings: Settings) -> DataFrame:
 
 
 def recounted(hits: DataFrame, found: DataFrame, settings: Settings) -> DataFrame:
-    """id, token_count of all documents, as they will be written. `found`: rows of CUTS."""
+    """id, text_bytes, token_count of all documents, as they will be written. `found`: rows of CUTS."""
     edited = _stays(found, settings).select("id", F.col("token_count").alias("edited_count"))
-    joined = hits.select("id", "token_count").join(edited, "id", "left")
-    return joined.select("id", F.coalesce("edited_count", "token_count").alias("token_count"))
+    joined = hits.select("id", "text_bytes", "token_count").join(edited, "id", "left")
+    return joined.select("id", "text_bytes", F.coalesce("edited_count", "token_count").alias("token_count"))
 
 
 def ignored_ngrams(

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial, reduce
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -22,7 +21,7 @@ from pipeline.components import connected_components
 from pipeline.kernels import minhash
 from pipeline.kernels.text import units
 from pipeline.kernels.urls import url_keys
-from pipeline.schema import BINARY, BOOL, DOUBLE, LONG, table
+from pipeline.schema import BINARY, BOOL, DOUBLE, LONG, STRING, table
 
 VERIFY_CAP = 20_000  # shingle hashes a document holds in verification; larger documents are compared by bottom-k
 MAX_HUBS = 32  # members of a star that are like none before them, to which all that follow are compared
@@ -110,15 +109,12 @@ def _exact_groups(documents: DataFrame, settings: Settings) -> DataFrame:
 
 
 def _page(settings: Settings) -> Column:
-    """A hash of the normalised URL for captures, which have a date; of the id for all other documents."""
+    """A hash of the URL's key for captures, which have a date; of the id for all other documents."""
+    itself = F.xxhash64("id")
     if not settings.urls:
-        return F.xxhash64("id")
-    key = column_from(_url_keys, LONG)
-    return F.when(F.col("url").isNotNull() & F.col("date").isNotNull(), key("url")).otherwise(F.xxhash64("id"))
-
-
-def _url_keys(urls: pa.Array) -> pa.Array:
-    return pa.array(url_keys(urls).view(np.int64))
+        return itself
+    key = column_from(url_keys, STRING)("url")
+    return F.when((F.length(key) > 0) & F.col("date").isNotNull(), F.xxhash64(key, F.lit("url"))).otherwise(itself)
 
 
 def _leaders(grouped: DataFrame) -> DataFrame:

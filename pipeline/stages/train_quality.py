@@ -38,11 +38,11 @@ FEATURES = table(
 
 
 def training_features(documents: DataFrame, references: Sequence[str], seed: int, buckets: int) -> DataFrame:
-    """Rows of FEATURES for a hashed sample of `documents`: id, origin, host, language, text, text_hash.
+    """Rows of FEATURES for a hashed sample of `documents`: id, source, host, language, text, text_hash.
 
-    `references` are the trusted origins. Raw copies of references (same text) are left out. Starts a Spark job (counts).
+    `references` are the trusted sources. Raw copies of references (same text) are left out. Starts a Spark job (counts).
     """
-    labelled = documents.withColumn("reference", F.col("origin").isin(list(references)))
+    labelled = documents.withColumn("reference", F.col("source").isin(list(references)))
     trusted = labelled.where("reference").select("text_hash").distinct()
     raw = labelled.where("NOT reference").join(trusted, "text_hash", "left_anti")
     rows = labelled.where("reference").unionByName(raw)

@@ -73,19 +73,19 @@ def verdicts(
 ) -> DataFrame:
     """Rows of VERDICTS: one a document. Rules and classifier apply to the sources in `raw`; trusted ones pass them.
 
-    `documents`: id, part, origin, language, language_score, text_hash. `annotations` has a row for each document in a kept
-    language.
+    `documents`: id, part, origin, source, language, language_score, text_hash. `annotations` has a row for each document in
+    a kept language.
     """
     measured = documents.join(annotations.drop("part"), "id", "left")
-    is_raw = F.col("origin").isin(list(raw)) if raw else F.lit(False)
+    is_raw = F.col("source").isin(list(raw)) if raw else F.lit(False)
     reasons = measured.select(
-        "id", "part", "origin",
+        "id", "part", "origin", "source",
         language.alias(LANGUAGE), F.when(is_raw, filters).alias(FILTERS), F.when(is_raw, quality).alias(QUALITY),
     )  # fmt: skip
     first = F.coalesce(LANGUAGE, FILTERS, QUALITY)
     stage = F.coalesce(*(F.when(F.col(name).isNotNull(), name) for name in (LANGUAGE, FILTERS, QUALITY)))
     return reasons.select(
-        "id", "part", "origin", F.col("origin").alias("source"), first.isNull().alias("kept"),
+        "id", "part", "origin", "source", first.isNull().alias("kept"),
         stage.alias("stage"), first.alias("drop_reason"),
         F.lit(None).cast("long").alias("token_count"), F.lit(0).alias("copies"),
     )  # fmt: skip

@@ -24,7 +24,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from pipeline import sample
 from pipeline.kernels.mixture import plan
-from pipeline.kernels.tokens import count_tokens
+from pipeline.kernels.tokens import GPT2, count_tokens
 from pipeline.schema import DOCUMENTS, LONG, table
 from pipeline.session import open_session
 from pipeline.shards import write_shards
@@ -63,7 +63,7 @@ def make_documents(spark: SparkSession, folder: Path, gigabytes: float) -> None:
 
 
 def count_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return pa.record_batch({"token_count": pa.array(count_tokens(batch["text"], "gpt2"))})
+    return pa.record_batch({"token_count": pa.array(count_tokens(batch["text"]))})
 
 
 class Took(NamedTuple):
@@ -105,7 +105,7 @@ def mix(verdicts: DataFrame, folder: Path, texts: DocumentTexts) -> None:
     stage.draw(verdicts, plans, 1).write.mode("overwrite").parquet(drawn.as_uri())
     copies = stage.order_keys(verdicts.sparkSession.read.parquet(drawn.as_uri()), 1)
     placed, n_shards = stage.assign_shards(copies, F.col("bytes"), SHARD_SIZE)
-    rows = writing.corpus_rows(placed, texts, split=False, tokenizer="gpt2")
+    rows = writing.corpus_rows(placed, texts, split=False, tokenizer=GPT2)
     write_shards(rows, folder, n_shards)
 
 

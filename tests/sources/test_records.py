@@ -16,7 +16,7 @@ from warcio.archiveiterator import ArchiveIterator as WarcioIterator
 from warcio.exceptions import ArchiveLoadFailed
 
 from pipeline.sources.records import Record, records
-from pipeline.sources.warc import open_walk
+from pipeline.sources.warc import Walk, open_walk
 from tests.sources.archives import (
     assert_balanced,
     counts,
@@ -36,9 +36,9 @@ LIMIT = 10_000_000
 def ours(path: Path) -> list[tuple[str, str]]:
     """Type and digest of the block of each record without fault."""
     with path.open("rb") as stream:
-        walk, is_plain, refused = open_walk(stream)
-        assert refused is None
-        found = [item for item in records(walk, is_plain, LIMIT) if isinstance(item, Record)]
+        walk = open_walk(stream)
+        assert isinstance(walk, Walk)
+        found = [item for item in records(walk.walk, walk.is_plain, LIMIT) if isinstance(item, Record)]
     return [(item.kind, hashlib.sha1(item.block).hexdigest()) for item in found if item.fault is None]
 
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline.kernels.edits import Edit, apply, pieces, resolved
 from pipeline.kernels.ngrams import build_index
 from pipeline.kernels.text import unit_hash, units
-from pipeline.kernels.tokens import count_tokens
+from pipeline.kernels.tokens import GPT2, count_tokens
 from pipeline.sources.benchmark_index import store_arrays, store_tables
 from pipeline.sources.documents import DocumentTexts
 from pipeline.stages import decontaminate as stage
@@ -161,10 +161,10 @@ class World:
         self.items, self.grams = (spark.read.parquet(f"{folder}/benchmarks/{name}") for name in ("items", "ngrams"))
         self.kept = spark.createDataFrame([(key, k % 2) for k, key in enumerate(texts)], "id string, part int")
         self.passes = DocumentTexts(str(folder), edits, ["annotate"] if edits else [])
-        self.hits = stage.find_hits(self.kept, self.passes, stored, "gpt2").cache()
+        self.hits = stage.find_hits(self.kept, self.passes, stored, GPT2, 1.0, 0).cache()
         self.places, self.common = stage.collisions(self.hits, max_documents=10)
         self.places, self.common = self.places.cache(), self.common.cache()
-        self.cut = stage.cuts(self.places, self.common, self.passes, stored, settings, "gpt2").cache()
+        self.cut = stage.cuts(self.places, self.common, self.passes, stored, settings, GPT2).cache()
 
     def left(self, settings=SETTINGS) -> dict[str, list[str] | str]:
         """What is left of each document with a collision: its pieces, or why it was dropped."""
@@ -304,7 +304,7 @@ def test_split_fragments_are_searched_each_by_itself(spark, tmp_path):
     assert left == oracle(made.texts, split=True)[0]
     assert "one two three" in left["seam"][0]
     counted = {row["id"]: row["token_count"] for row in made.cut.collect()}
-    assert counted == {key: sum(count_tokens(pa.array(parts), "gpt2")) for key, parts in left.items()}
+    assert counted == {key: sum(count_tokens(pa.array(parts))) for key, parts in left.items()}
     made.close()
 
 
@@ -334,7 +334,7 @@ def test_what_an_earlier_stage_edited_is_cut_as_edited_and_told_as_stored(spark,
     start = edited.index("|||EMAIL")
     assert start < only["start"] < start + 19
     assert written == edited[:start] + "\n\n" + edited[only["end"] :]
-    assert row["token_count"] == count_tokens(pa.array([written]), "gpt2")[0]
+    assert row["token_count"] == count_tokens(pa.array([written]))[0]
 
 
 def test_variable_n_is_one_for_each_benchmark():
@@ -367,7 +367,7 @@ def test_openais_frequent_13_grams(spark, data, tmp_path):
         pq.write_table(table, folder / "origin=web" / "part-00000-x.parquet")
         stored = store_arrays(build_index(index.grams, index.head), folder / "index")
         kept = spark.createDataFrame([(key, 0) for key in texts], "id string, part int")
-        hits = stage.find_hits(kept, DocumentTexts(str(folder)), stored, "gpt2")
+        hits = stage.find_hits(kept, DocumentTexts(str(folder)), stored, GPT2, 1.0, 0)
         places, common = stage.collisions(hits, 10)
         assert places.select("gram").distinct().count() == (len(phrases) if n == 10 else 0)
         assert common.count() == (0 if n == 10 else len(phrases))

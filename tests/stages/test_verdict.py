@@ -19,8 +19,8 @@ RECIPES = {
 def judged(spark, rows, quality=None):
     """rows: (id, origin, language, score, words, lines, quality_score)."""
     documents = spark.createDataFrame(
-        [(r[0], 0, r[1], r[2], r[3], text_hash(r[0])) for r in rows],
-        "id string, part int, origin string, language string, language_score double, text_hash string",
+        [(r[0], 0, r[1], r[1], r[2], r[3], text_hash(r[0])) for r in rows],
+        "id string, part int, origin string, source string, language string, language_score double, text_hash string",
     )
     annotations = spark.createDataFrame(
         [(r[0], 0, r[4], r[5], r[6]) for r in rows],
