@@ -74,6 +74,17 @@ class Language(Section):
     """Least probability with which fastText must name one of the languages to keep."""
 
 
+class Annotate(Section):
+    pii: Literal["none", "count", "mask"] = "none"
+    """count e-mail and public IP addresses, telephone and Chinese identity numbers, or mask them as |||EMAIL_ADDRESS|||."""
+    lines: Literal["keep", "c4", "fineweb"] = "keep"
+    """c4: take out the lines that C4 takes out (Raffel et al. 2020); fineweb: the same without the rule on punctuation."""
+    chinese: Literal["keep", "simplify"] = "keep"
+    """simplify: traditional Chinese characters become simplified ones (OpenCC)."""
+    sensitive_words: value.OptionalPaths = ()
+    """Files of words and phrases, one a line, for the metric sensitive_word_fraction; filters.limits sets its limit."""
+
+
 class Limit(Section):
     min: float | None = None
     """Least value kept."""
@@ -91,7 +102,7 @@ class Limit(Section):
 
 class Filters(Section):
     recipes: dict[value.LanguageKey, value.Recipe] = {"default": ("gopher",), "zh": ("zh",)}
-    """The limits for a language: gopher | zh | none | a YAML file, or several joined by `+`. GPT-3 used none."""
+    """The limits for a language: gopher | c4 | fineweb | zh | none | a YAML file, or several joined by `+`. GPT-3: none."""
     limits: dict[str, Limit] = {}
     """Limits over those of the recipes: {metric: {min: , max: }}."""
 
@@ -297,6 +308,8 @@ class Config(Section):
     """Where documents come from: {name: {format, paths, role}}."""
     extract: Extract = Extract()
     language: Language = Language()
+    annotate: Annotate = Annotate()
+    """What is edited in a text before it is measured, and what is counted beyond the metrics; the defaults do neither."""
     filters: Annotated[Filters | None, value.off_or(Filters)] = Filters()
     """Rules on metrics, or `none`."""
     quality: Annotated[Quality | None, value.off_or(Quality)] = Quality()

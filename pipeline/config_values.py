@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 TOKENIZERS = ("gpt2", "cl100k_base", "o200k_base")
-RECIPES = ("gopher", "zh")  # the files of pipeline/recipes
+RECIPES = ("gopher", "c4", "fineweb", "zh")  # the files of pipeline/recipes
 
 # The 176 labels of fastText's lid.176 (Joulin et al. 2016), so that `cn` or `jp` is refused before a run finds nothing.
 LANGUAGES = frozenset(

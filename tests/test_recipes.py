@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.kernels.metrics import METRICS, measure
+from pipeline.kernels.chinese import words
+from pipeline.kernels.metrics import METRICS, Counted, measure
 from pipeline.kernels.text import units
 from pipeline.recipes import Limit, load_recipe, recipe_names, with_overrides
 
@@ -20,7 +21,7 @@ DATA = Path(os.environ.get("TAOJIN_TEST_DATA") or Path(__file__).resolve().paren
 
 def drop_reasons(texts: list[str], limits: tuple[Limit, ...]) -> list[str | None]:
     column = pa.array(texts, pa.large_string())
-    measured = measure(column, units(column))
+    measured = measure(column, units(column), Counted(np.diff(words(column, "zh").bounds)))
     reasons: list[str | None] = []
     for i in range(len(texts)):
         broken = []
@@ -59,6 +60,22 @@ def test_gopher_has_the_papers_limits() -> None:
         "duplicate_9gram_character_fraction": (None, 0.11),
         "duplicate_10gram_character_fraction": (None, 0.1),
     }
+
+
+def test_c4_and_fineweb_have_the_papers_limits() -> None:
+    limits = {limit.metric: (limit.min, limit.max) for limit in (*load_recipe("c4"), *load_recipe("fineweb"))}
+    assert limits == {
+        "lorem_ipsum_count": (None, 0),
+        "curly_bracket_count": (None, 0),
+        "sentence_count": (5, None),
+        "terminal_punctuation_line_fraction": (0.12, None),
+        "short_line_fraction": (None, 0.67),
+        "duplicate_line_character_fraction": (None, 0.1),
+        "line_feed_word_ratio": (None, 0.3),
+    }
+    union = {limit.metric: limit for limit in load_recipe("gopher+c4+fineweb")}
+    assert union.keys() == {limit.metric for limit in load_recipe("gopher")} | limits.keys()
+    assert union["duplicate_line_character_fraction"].max == 0.1  # the stricter of both
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -7,11 +7,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.kernels import pii
-from pipeline.kernels.buffers import utf8_buffers
 from pipeline.kernels.chinese import simplify
 from pipeline.kernels.edits import Edit, apply, resolved
 from pipeline.kernels.line_removal import remove_lines
-from pipeline.kernels.text import units
 
 
 class Policy(NamedTuple):
@@ -38,15 +36,15 @@ def find_edits(texts: pa.Array, languages: pa.Array, policy: Policy) -> tuple[li
     found: list[list[Edit]] = [[] for _ in range(len(texts))]
     counts = np.zeros((len(pii.MARKS), len(texts)), np.int64)
     listed = texts.to_pylist()
-    if policy.lines != "keep":
-        for i, (text, n_words) in enumerate(zip(listed, _line_words(texts), strict=True)):
-            found[i] += remove_lines(text or "", n_words, policy.lines == "c4")
     for i, text in enumerate(listed if policy.pii != "none" else ()):
         personal = pii.find(text or "")
         counts[:, i] = [sum(edit.reason == kind for edit in personal) for kind in pii.MARKS]
         found[i] += personal if policy.pii == "mask" else []
     for i, language in enumerate(languages.to_pylist() if policy.chinese == "simplify" else ()):
         found[i] += simplify(listed[i] or "") if language == "zh" else []
+    if policy.lines != "keep":  # last: a line that goes takes what else is edited in it along
+        for i, text in enumerate(listed):
+            found[i] += remove_lines(text or "", policy.lines == "c4")
     return [resolved(edits) for edits in found], counts
 
 
@@ -55,15 +53,3 @@ def edited(texts: pa.Array, edits: list[list[Edit]]) -> pa.Array:
     if not any(edits):
         return texts
     return pa.array([apply(text or "", some) for text, some in zip(texts.to_pylist(), edits, strict=True)], texts.type)
-
-
-def _line_words(texts: pa.Array) -> list[list[int]]:
-    """The units in each line of each text, blank lines included."""
-    offsets, data = utf8_buffers(texts)
-    starts, feeds = units(texts).starts, np.flatnonzero(data == 10)
-    firsts = np.searchsorted(feeds, offsets)
-    found = []
-    for i in range(len(texts)):
-        edges = np.concatenate((offsets[i : i + 1], feeds[firsts[i] : firsts[i + 1]], offsets[i + 1 : i + 2]))
-        found.append(np.diff(np.searchsorted(starts, edges)).tolist())
-    return found

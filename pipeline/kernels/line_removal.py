@@ -5,34 +5,36 @@ A line stays if it ends in a terminal punctuation mark and not in an ellipsis, h
 go. C4 drops the whole document for a curly bracket or "lorem ipsum" in a line that got so far: such a line stays, for
 the rules `curly_bracket_count` and `lorem_ipsum_count` to see it. FineWeb leaves out the rule on terminal punctuation.
 
-Two departures, for texts that are not English: the marks are those of every script, and a line's words are units
-(kernels.text), so that Chinese lines have more than one.
+Two departures, for texts that are not English: the marks are those of every script; and a line's words are what stands
+between white space, as in C4, or its Han, kana, Hangul and Thai characters where these are more.
 """
 
 import re
-from collections.abc import Sequence
 
-from pipeline.kernels.characters import TERMINAL_CHARACTERS
+from pipeline.kernels.characters import QUOTE_CHARACTERS, SENTENCE_ENDS
 from pipeline.kernels.edits import Edit
 
 _MIN_WORDS, _MAX_WORD = 3, 1000
+_END_MARKS = (*SENTENCE_ENDS, *QUOTE_CHARACTERS)
+_SINGLE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]")
 _CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 _POLICIES = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 
 
-def line_reason(line: str, n_words: int, punctuation: bool) -> str:
+def line_reason(line: str, punctuation: bool) -> str:
     """Why C4 takes a line out, or nothing.
 
-    >>> [line_reason(line, 4, True) for line in ("Accept all the cookies", "We use cookies here.", "So it is now.")]
-    ['line_without_punctuation', 'policy_line', '']
+    >>> [line_reason(line, True) for line in ("Accept all the cookies", "We use cookies here.", "So it is.", "淘金。")]
+    ['line_without_punctuation', 'policy_line', '', 'line_of_few_words']
     """
     line = line.strip()
-    if len(line) > _MAX_WORD and max(map(len, line.split())) > _MAX_WORD:
+    words = line.split()
+    if max(map(len, words), default=0) > _MAX_WORD:
         return "line_of_long_word"
     line = _CITATION.sub("", line)
-    if punctuation and (not line.endswith(tuple(TERMINAL_CHARACTERS)) or line.endswith(("...", "…"))):
+    if punctuation and (not line.endswith(_END_MARKS) or line.endswith(("...", "…"))):
         return "line_without_punctuation"
-    if n_words < _MIN_WORDS:
+    if len(words) < _MIN_WORDS and len(_SINGLE.findall(line)) < _MIN_WORDS:
         return "line_of_few_words"
     lowered = line.lower()
     if "lorem ipsum" in lowered:
@@ -44,18 +46,17 @@ def line_reason(line: str, n_words: int, punctuation: bool) -> str:
     return ""
 
 
-def remove_lines(text: str, n_words: Sequence[int], punctuation: bool) -> list[Edit]:
-    """C4's edits of a text whose lines, blank ones included, have `n_words` words each: lines that go, with the line feed
-    behind them, and citation marks in those that stay.
+def remove_lines(text: str, punctuation: bool) -> list[Edit]:
+    """C4's edits of a text: lines that go, with the line feed behind them, and citation marks in those that stay.
 
-    >>> remove_lines("Home\\nGold is heavy.[1]", [1, 4], True)
+    >>> remove_lines("Home\\nGold is heavy.[1]", True)
     [Edit(start=0, end=5, replacement='', reason='line_without_punctuation'),
      Edit(start=19, end=22, replacement='', reason='citation')]
     """
     edits: list[Edit] = []
     at = 0
-    for line, n in zip(text.split("\n"), n_words, strict=True):
-        reason = line_reason(line, n, punctuation) if line.strip() else ""
+    for line in text.split("\n"):
+        reason = line_reason(line, punctuation) if line.strip() else ""
         if reason:
             edits.append(Edit(at, min(len(text), at + len(line) + 1), "", reason))
         elif "[" in line:

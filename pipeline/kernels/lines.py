@@ -12,11 +12,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.kernels.buffers import utf8_buffers
-from pipeline.kernels.characters import BULLET, CLASSES, SPACE, TERMINAL, WIDE, class_of
+from pipeline.kernels.characters import BULLET, CLASSES, SENTENCE_END, SPACE, class_of
 from pipeline.kernels.hashing import xxh64
 from pipeline.kernels.text import decode_at, mix64
 
-_SHORT_LINE = 30  # columns
+_SHORT_LINE = 30  # code points
 
 
 class Lines(NamedTuple):
@@ -132,16 +132,6 @@ BULLETS, ELLIPSES, TERMINALS, SHORTS = range(4)
 
 
 @njit(cache=True)
-def _is_short(data: NDArray[np.uint8], start: int, end: int, classes: NDArray[np.uint16]) -> bool:
-    columns, at = 0, start
-    while at < end and columns <= _SHORT_LINE:
-        code, size = decode_at(data, at)
-        columns += 2 if class_of(code, classes) & WIDE else 1
-        at += size
-    return columns <= _SHORT_LINE
-
-
-@njit(cache=True)
 def _ends_in_ellipsis(data: NDArray[np.uint8], start: int, end: int) -> bool:
     if end - start < 3:
         return False
@@ -155,6 +145,7 @@ def _count_lines(
     bounds: NDArray[np.int64],
     starts: NDArray[np.int64],
     ends: NDArray[np.int64],
+    lengths: NDArray[np.int64],
     classes: NDArray[np.uint16],
 ) -> NDArray[np.int64]:
     counts = np.zeros((4, len(bounds) - 1), np.int64)
@@ -163,11 +154,11 @@ def _count_lines(
             start, end = starts[k], ends[k]
             counts[BULLETS, i] += _class_at(data, start, classes) & BULLET != 0
             counts[ELLIPSES, i] += _ends_in_ellipsis(data, start, end)
-            counts[TERMINALS, i] += _class_at(data, _last_at(data, end), classes) & TERMINAL != 0
-            counts[SHORTS, i] += _is_short(data, start, end, classes)
+            counts[TERMINALS, i] += _class_at(data, _last_at(data, end), classes) & SENTENCE_END != 0
+            counts[SHORTS, i] += lengths[k] <= _SHORT_LINE
     return counts
 
 
 def count_lines(data: NDArray[np.uint8], found: Lines) -> NDArray[np.int64]:
-    """Lines that begin with a bullet, end in an ellipsis, end in terminal punctuation, are short; shape (4, n)."""
-    return np.asarray(_count_lines(data, found.bounds, found.starts, found.ends, CLASSES))
+    """Lines that begin with a bullet, end in an ellipsis, end a sentence, are short; shape (4, n)."""
+    return np.asarray(_count_lines(data, found.bounds, found.starts, found.ends, found.lengths, CLASSES))

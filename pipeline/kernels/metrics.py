@@ -15,16 +15,33 @@ from pipeline.kernels.buffers import utf8_buffers
 from pipeline.kernels.characters import (
     ALPHABETIC,
     BULLET_CHARACTERS,
+    CHINESE_MARKS,
     CLASSES,
+    CODE_POINTS,
+    CURLY_BRACKETS,
+    DIGITS,
+    ELLIPSIS_SIGNS,
+    HANS,
+    HASH_SIGNS,
+    LATINS,
+    SIMPLIFIEDS,
     STOP_CHARACTERS,
-    TERMINAL_CHARACTERS,
+    STOPS,
+    TRADITIONALS,
     class_of,
     count_characters,
 )
 from pipeline.kernels.lines import count_lines, lines, paragraphs
 from pipeline.kernels.repetition import count_duplicates, count_repetition
+from pipeline.kernels.sentences import count_sentences
 from pipeline.kernels.text import Units, decode_at, unit_hash
 
+PERSONAL = {  # the kinds of kernels.pii
+    "email": "e-mail addresses",
+    "ip_address": "public IP addresses",
+    "phone": "telephone numbers",
+    "id_number": "Chinese identity numbers",
+}
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
 
@@ -36,6 +53,8 @@ class Metric(NamedTuple):
 
 _QUALITY = "Rae et al. 2021, A.1.1"
 _REPETITION = "Rae et al. 2021, table A1"
+_FINEWEB = "Penedo et al. 2024 (FineWeb)"
+_C4 = "Raffel et al. 2020 (C4), 2.2"
 _OURS = "taojin"
 _COUNT, _FRACTION = pa.int64(), pa.float64()
 
@@ -58,19 +77,29 @@ DEFINITIONS: dict[str, Metric] = {
     "code_point_count": Metric(_COUNT, "code points, white space included", "Chen et al. 2023 (ChineseWebText)"),
     "mean_line_length": Metric(_FRACTION, "code points a line", "Chen et al. 2023 (ChineseWebText)"),
     "han_fraction": Metric(_FRACTION, "Han characters, of all code points", "Chen et al. 2023 (ChineseWebText)"),
-    "terminal_punctuation_line_fraction": Metric(_FRACTION, "lines that end with one of " + TERMINAL_CHARACTERS, "Penedo et al. 2024 (FineWeb)"),  # noqa: E501
-    "short_line_fraction": Metric(_FRACTION, "lines of at most 30 columns, where a wide character (Han, kana, Hangul, full-width) is two", "Penedo et al. 2024 (FineWeb)"),  # noqa: E501
+    "terminal_punctuation_line_fraction": Metric(_FRACTION, "lines that end with a mark of Unicode's Sentence_Terminal", _FINEWEB),  # noqa: E501
+    "short_line_fraction": Metric(_FRACTION, "lines of at most 30 code points, white space at their ends included", _FINEWEB),  # noqa: E501
+    "line_feed_word_ratio": Metric(_FRACTION, "line feeds a word", "FineWeb's code (datatrove), new_line_ratio"),
+    "sentence_count": Metric(_COUNT, "sentences (kernels.sentences)", _C4),
+    "lorem_ipsum_count": Metric(_COUNT, "`lorem ipsum`, in any case", _C4),
+    "curly_bracket_count": Metric(_COUNT, "`{`", _C4),
+    "boilerplate_word_fraction": Metric(_FRACTION, "words in lines that RefinedWeb flags (kernels.sentences), of all words", "Penedo et al. 2023 (RefinedWeb), appendix G.2"),  # noqa: E501
     "line_count": Metric(_COUNT, "lines", _OURS),
     "distinct_word_fraction": Metric(_FRACTION, "distinct words, of all words", "Weber et al. 2024 (RedPajama-V2)"),
     "latin_fraction": Metric(_FRACTION, "Latin letters, full-width ones included, of all code points", _OURS),
     "digit_fraction": Metric(_FRACTION, "decimal digits of any script, of all code points", _OURS),
     "chinese_punctuation_fraction": Metric(_FRACTION, "Chinese punctuation marks, of Han characters and these marks", _OURS),
     "stop_character_fraction": Metric(_FRACTION, "Chinese characters of grammar, of Han characters: " + STOP_CHARACTERS, _OURS),  # noqa: E501
+    "traditional_fraction": Metric(_FRACTION, "characters of Big5 that GB 2312 lacks, of those that only one of the two has", _OURS),  # noqa: E501
+    "mean_chinese_word_length": Metric(_FRACTION, "code points in words a word of jieba's; 0 in other languages than Chinese", "Penedo et al. 2025 (FineWeb2)"),  # noqa: E501
+    "sensitive_word_fraction": Metric(_FRACTION, "words in the phrases of annotate.sensitive_words, of all words; 0 where none is given", "Chen et al. 2023 (ChineseWebText)"),  # noqa: E501
+    **{f"{kind}_count": Metric(_COUNT, f"{what} (kernels.pii); 0 where annotate.pii is none", _OURS) for kind, what in PERSONAL.items()},  # noqa: E501
 }
 # fmt: on
 METRICS: dict[str, pa.DataType] = {name: metric.type for name, metric in DEFINITIONS.items()}
 
 _STOP_HASHES = np.array([unit_hash(word) for word in STOP_WORDS], np.uint64)
+_LOREM_IPSUM = unit_hash("lorem"), unit_hash("ipsum")
 _LONGEST_STOP_WORD = max(map(len, STOP_WORDS))
 
 
@@ -111,12 +140,34 @@ def _count_words(
     return counts, characters
 
 
+def _pairs(bounds: NDArray[np.int64], hashes: NDArray[np.uint64], one: int, other: int) -> NDArray[np.int64]:
+    """How often the word `other` follows the word `one` in each text."""
+    places = np.flatnonzero(hashes[:-1] == one)
+    places = places[hashes[places + 1] == other]
+    documents = np.searchsorted(bounds, places, "right") - 1
+    inside = places + 1 < bounds[documents + 1]
+    return np.bincount(documents[inside], minlength=len(bounds) - 1)
+
+
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     ratio: NDArray[np.float64] = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
     return ratio
 
 
-def measure(texts: pa.Array, found: Units) -> dict[str, NDArray[Any]]:
+class Counted(NamedTuple):
+    """What other kernels count in the texts, where it is asked for: words of jieba's, words in sensitive phrases, each of
+    shape (n,), and personal data, shape (4, n).
+    """
+
+    chinese_words: NDArray[np.int64] | None = None
+    sensitive_words: NDArray[np.int64] | None = None
+    personal: NDArray[np.int64] | None = None
+
+
+_NOTHING = Counted()
+
+
+def measure(texts: pa.Array, found: Units, counted: Counted = _NOTHING) -> dict[str, NDArray[Any]]:
     r"""Every metric of METRICS, in its order, over a string column and `units(texts)`; each of shape (n,).
 
     >>> from pipeline.kernels.text import units
@@ -129,8 +180,9 @@ def measure(texts: pa.Array, found: Units) -> dict[str, NDArray[Any]]:
     >>> measured["duplicate_line_fraction"].tolist(), measured["bullet_line_fraction"].tolist()
     ([0.5, 0.0], [1.0, 0.0])
     """
-    _, data = utf8_buffers(texts)
-    code_points, latins, digits, hans, stops, marks, hash_signs, ellipses = count_characters(texts)
+    offsets, data = utf8_buffers(texts)
+    of = count_characters(texts)
+    code_points, hans, marks = of[CODE_POINTS], of[HANS], of[CHINESE_MARKS]
     line_table = lines(texts)
     n_lines, line_sums = np.diff(line_table.bounds), np.concatenate(([0], np.cumsum(line_table.lengths)))
     bullet_lines, ellipsis_lines, terminal_lines, short_lines = count_lines(data, line_table)
@@ -141,11 +193,13 @@ def measure(texts: pa.Array, found: Units) -> dict[str, NDArray[Any]]:
     n_words = np.diff(bounds)
     (alphabetic, stop_words), characters = _count_words(data, bounds, hashes, starts, ends, CLASSES, _STOP_HASHES)
     repetition = count_repetition(bounds, hashes, characters)
+    word_characters = characters[bounds[1:]] - characters[bounds[:-1]]
+    sentences, boilerplate = count_sentences(data, line_table, found)
     return {
         "word_count": n_words,
-        "mean_word_length": _ratio(characters[bounds[1:]] - characters[bounds[:-1]], n_words),
-        "hash_word_ratio": _ratio(hash_signs, n_words),
-        "ellipsis_word_ratio": _ratio(ellipses, n_words),
+        "mean_word_length": _ratio(word_characters, n_words),
+        "hash_word_ratio": _ratio(of[HASH_SIGNS], n_words),
+        "ellipsis_word_ratio": _ratio(of[ELLIPSIS_SIGNS], n_words),
         "bullet_line_fraction": _ratio(bullet_lines, n_lines),
         "ellipsis_line_fraction": _ratio(ellipsis_lines, n_lines),
         "alphabetic_word_fraction": _ratio(alphabetic, n_words),
@@ -161,10 +215,31 @@ def measure(texts: pa.Array, found: Units) -> dict[str, NDArray[Any]]:
         "han_fraction": _ratio(hans, code_points),
         "terminal_punctuation_line_fraction": _ratio(terminal_lines, n_lines),
         "short_line_fraction": _ratio(short_lines, n_lines),
+        "line_feed_word_ratio": _ratio(np.diff(np.searchsorted(np.flatnonzero(data == 10), offsets)), n_words),
+        "sentence_count": sentences,
+        "lorem_ipsum_count": _pairs(bounds, hashes, *_LOREM_IPSUM),
+        "curly_bracket_count": of[CURLY_BRACKETS],
+        "boilerplate_word_fraction": _ratio(boilerplate, n_words),
         "line_count": n_lines,
         "distinct_word_fraction": _ratio(repetition[0], n_words),
-        "latin_fraction": _ratio(latins, code_points),
-        "digit_fraction": _ratio(digits, code_points),
+        "latin_fraction": _ratio(of[LATINS], code_points),
+        "digit_fraction": _ratio(of[DIGITS], code_points),
         "chinese_punctuation_fraction": _ratio(marks, hans + marks),
-        "stop_character_fraction": _ratio(stops, hans),
+        "stop_character_fraction": _ratio(of[STOPS], hans),
+        "traditional_fraction": _ratio(of[TRADITIONALS], of[TRADITIONALS] + of[SIMPLIFIEDS]),
+        **_of_others(counted, word_characters, n_words),
+    }
+
+
+def _of_others(
+    counted: Counted, word_characters: NDArray[np.int64], n_words: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    none = np.zeros(len(n_words), np.int64)
+    chinese = none if counted.chinese_words is None else counted.chinese_words
+    sensitive = none if counted.sensitive_words is None else counted.sensitive_words
+    personal = [none] * len(PERSONAL) if counted.personal is None else counted.personal
+    return {
+        "mean_chinese_word_length": _ratio(word_characters, chinese),
+        "sensitive_word_fraction": _ratio(sensitive, n_words),
+        **{f"{kind}_count": personal[k] for k, kind in enumerate(PERSONAL)},
     }

@@ -259,6 +259,18 @@ class IgnoredNgram:
 
 
 @dataclass(frozen=True)
+class EditCounts:
+    """What a stage edits in kept documents for one reason: `removed` characters make room for `written` ones."""
+
+    stage: str
+    reason: str
+    documents: int
+    edits: int
+    removed: int
+    written: int
+
+
+@dataclass(frozen=True)
 class StageTime:
     """Seconds of one stage; `resumed`: taken over from an earlier run. Bytes are None where Spark gave none."""
 
@@ -299,6 +311,7 @@ class Counts:
     ignored_ngrams: tuple[IgnoredNgram, ...] = ()
     cut_documents: int = 0
     dropped_documents: int = 0
+    edits: tuple[EditCounts, ...] = ()
     stages: tuple[StageTime, ...] = ()
     warnings: tuple[str, ...] = ()
     samples: dict[str, tuple[Sample, ...]] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.report import numerals
-from pipeline.report.counts import Counts, Sample
+from pipeline.report.counts import Counts, EditCounts, Sample
 from pipeline.report.funnel import stages_of
 from pipeline.report.tables import Cell, Column, Section, Table, named, part, prose
 
@@ -58,11 +58,35 @@ def reasons_section(counts: Counts) -> Section:
     """The reasons as a table; the page shows them as rows that open."""
     heading = "Why documents went"
     reasons = drop_reasons(counts)
+    edited = (_edits_table(counts.edits),) if counts.edits else ()
     if not reasons:
         nothing = "Nothing was dropped." if counts.funnel else "No stage has decided about documents yet."
-        return Section("reasons", heading, nothing=nothing)
+        return Section("reasons", heading, nothing=nothing, tables=edited)
     lead = ("Each document goes for the first rule that it breaks. Shares are of what entered the stage.",)
-    return Section("reasons", heading, lead, (_reasons_table(reasons),))
+    return Section("reasons", heading, lead, (_reasons_table(reasons), *edited))
+
+
+def _edits_table(edits: Sequence[EditCounts]) -> Table:
+    return Table(
+        "What was edited in kept documents",
+        (
+            Column("stage", "name"),
+            Column("reason", "name"),
+            Column("documents"),
+            Column("edits"),
+            Column("characters removed"),
+            Column("characters written"),
+        ),
+        tuple(
+            (
+                named(one.stage),
+                named(one.reason),
+                *(Cell(numerals.exact(n)) for n in (one.documents, one.edits, one.removed, one.written)),
+            )
+            for one in edits
+        ),
+        note="Every span is in edits/; one inside another goes with it and is counted too.",
+    )
 
 
 def _reasons_table(reasons: Sequence[Reason]) -> Table:

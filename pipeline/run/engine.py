@@ -10,7 +10,7 @@ from pipeline.config import Config
 from pipeline.errors import ConfigError, InputError, OutputError
 from pipeline.progress import say_kept, stage_progress
 from pipeline.run.fingerprint import BENCHMARKS, IGNORED, Inputs, fingerprints, resolve_inputs, versions
-from pipeline.run.limits import limits_by_language
+from pipeline.run.limits import limits_by_language, read_sensitive_words
 from pipeline.run.output import TABLES, Json, Output
 from pipeline.schema import STAGES
 
@@ -37,6 +37,7 @@ def run(
         if stage is not None and stage not in STAGES:
             raise ConfigError(f"{stage!r} is no stage; allowed: {', '.join(STAGES)}")
     limits_by_language(config)  # a wrong one is named now, not after hours of reading
+    read_sensitive_words(config)
     if config.mixture.tokenizer != "gpt2":
         from pipeline.run.tokenizer import load_tokenizer
 

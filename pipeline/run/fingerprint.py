@@ -64,14 +64,15 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     roles = {name: source["role"] for name, source in sources.items()}
     dedup, seed = config["dedup"] or {}, config["seed"]
     quality = config["quality"] or {}
+    sensitive = [Path(path).read_text(encoding="utf-8") for path in config["annotate"]["sensitive_words"]]
     read = {
         name: [source["format"], source["sample"], source["of"], source["min_score"], files[name]]
         for name, source in sources.items()
     }
     return {
         "ingest": [read, config["extract"], seed if any(one["sample"] < 1 for one in sources.values()) else None],
-        "train_quality": [roles, quality.get("features"), config["language"], seed],
-        "annotate": [dedup.get("shingle"), dedup.get("permutations")],
+        "train_quality": [roles, quality.get("features"), config["language"], seed, config["annotate"]],
+        "annotate": [dedup.get("shingle"), dedup.get("permutations"), config["annotate"], sensitive],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
         "deduplicate": [dedup],
         "decontaminate": [config["decontaminate"], *searched, *_tokens(config["mixture"])],

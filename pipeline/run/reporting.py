@@ -15,7 +15,7 @@ from pipeline.kernels.hashing import unit_interval
 from pipeline.report import counts as c
 from pipeline.report import render
 from pipeline.run.output import Json
-from pipeline.run.work import Work
+from pipeline.run.work import Work, edit_sums
 from pipeline.schema import DOUBLE, LONG, STAGES, STRING, table
 from pipeline.sources.reasons import REASONS
 from pipeline.stages import annotate as measuring
@@ -52,6 +52,7 @@ def report(work: Work) -> Json:
         collisions=_collisions(work),
         ignored_ngrams=tuple(c.IgnoredNgram(**row) for row in given["decontaminate"]["ignored"]),
         cut_documents=given["decontaminate"]["edited"],
+        edits=_edits(work),
         dropped_documents=_total(given["decontaminate"]["dropped"].get("decontaminate", {})),
         stages=tuple(
             c.StageTime(name, entry["seconds"], False, entry.get("bytes_written"), entry.get("bytes_shuffled"))
@@ -191,6 +192,16 @@ def _collisions(work: Work) -> tuple[c.Collision, ...]:
     return tuple(c.Collision(**row.asDict() | {"url": row["url"] or ""}) for row in rows)
 
 
+def _edits(work: Work) -> tuple[c.EditCounts, ...]:
+    """What the stages edited in the documents that are kept."""
+    if not any((work.output.folder / "edits").glob("*.parquet")):
+        return ()
+    kept = work.read("verdicts").where("kept").select("id")
+    rows = work.read("edits").join(kept, "id").groupBy("stage", "reason").agg(*edit_sums()).collect()
+    counts = (c.EditCounts(**row.asDict()) for row in rows)
+    return tuple(sorted(counts, key=lambda one: (STAGES.index(one.stage), -one.removed, one.reason)))
+
+
 def _samples(work: Work) -> dict[str, tuple[c.Sample, ...]]:
     """A few documents of each drop reason, and of the kept, drawn by hashes, from every source that has any."""
     reason = F.coalesce("drop_reason", F.lit("kept")).alias("key")
@@ -248,6 +259,8 @@ def _warnings(work: Work, given: Json) -> tuple[str, ...]:
     for name in work.config.sources:
         if not given["decontaminate"]["kept"].get(name):
             found.append(f"{name}: no document is kept")
+    for language, n, reason, share in given["verdict"]["strict_rules"]:
+        found.append(f"{language}: {reason} drops {share:.1%} of {n:,} raw documents; is the recipe made for this language?")
     held = given["mix"]["validation"] or {"rows": []}
     found += [row["note"] for row in (*given["mix"]["rows"], *held["rows"]) if row["note"]]
     return tuple(found)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -147,3 +147,10 @@ def decisions(verdicts: DataFrame) -> Json:
             dropped.setdefault(stage, {}).setdefault(source, {})[reason] = n
     return {"dropped": dropped, "kept": kept, "tokens": tokens}
 
+
+def edit_sums() -> list[Column]:
+    """documents, edits, removed and written (characters): aggregates over rows of EDITS."""
+    return [
+        F.count_distinct("id").alias("documents"), F.count(F.lit(1)).alias("edits"),
+        F.sum(F.col("end") - F.col("start")).alias("removed"), F.sum(F.length("replacement")).alias("written"),
+    ]  # fmt: skip

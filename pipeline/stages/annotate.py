@@ -1,20 +1,27 @@
 """Measure every document of a kept language once: metrics, quality score, MinHash signature.
 
-One pass over the text, in kernels over Arrow buffers; what is decided from the numbers is decided later (verdict).
+One pass over the text, in kernels over Arrow buffers; what is decided from the numbers is decided later (verdict). What a
+policy edits in a text (C4's lines, personal data, traditional characters) is edited before it is measured.
 """
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.types import ArrayType, StructField, StructType
 
 from pipeline.arrow import rows_from
 from pipeline.kernels import metrics, minhash, quality
 from pipeline.kernels.chinese import words
-from pipeline.kernels.text import units
+from pipeline.kernels.cleaning import Policy, edited, find_edits
+from pipeline.kernels.phrases import count_phrase_words
+from pipeline.kernels.text import Units, units
 from pipeline.schema import BINARY, BOOL, DOUBLE, INT, LONG, STRING
 
 _SPARK_TYPES = {pa.int64(): LONG, pa.int32(): INT, pa.float64(): DOUBLE, pa.bool_(): BOOL}
@@ -25,35 +32,93 @@ ANNOTATIONS = StructType(
 )
 
 
-def annotate(documents: DataFrame, model: quality.Model, shingle: int, permutations: int) -> DataFrame:
-    """Rows of ANNOTATIONS for `documents`: id, part, language, text.
+_EDITS = ArrayType(
+    StructType(
+        [
+            StructField("start", LONG, False),
+            StructField("end", LONG, False),
+            StructField("replacement", STRING, False),
+            StructField("reason", STRING, False),
+        ]
+    ),
+    False,
+)
+_ARROW_EDITS = to_arrow_type(_EDITS)
+MEASURED = StructType([*ANNOTATIONS.fields, StructField("edits", _EDITS, False)])
+
+
+class Settings(NamedTuple):
+    """`permutations` 0: no signatures. `sensitive`: words and phrases to count."""
+
+    shingle: int
+    permutations: int
+    policy: Policy = Policy()
+    sensitive: Sequence[str] = ()
+
+
+def annotate(documents: DataFrame, model: quality.Model, settings: Settings) -> DataFrame:
+    """Rows of ANNOTATIONS for `documents`: id, part, language, text; of MEASURED where the policy edits texts.
 
     `quality_score` is NaN in a language that has no model. `signature` is empty for a document shorter than a shingle, and
     for all when `permutations` is 0.
     """
-    kernel = partial(_measure, model=model, shingle=shingle, permutations=permutations)
-    return rows_from(documents.select("id", "part", "language", "text"), kernel, ANNOTATIONS)
+    kernel = partial(_measure, model=model, settings=settings)
+    schema = MEASURED if settings.policy.edits else ANNOTATIONS
+    return rows_from(documents.select("id", "part", "language", "text"), kernel, schema)
 
 
-def _measure(batch: pa.RecordBatch, model: quality.Model, shingle: int, permutations: int) -> pa.RecordBatch:
-    found = units(batch["text"])
-    measured = metrics.measure(batch["text"], found)
+def edit_rows(measured: DataFrame) -> DataFrame:
+    """Rows of EDITS from those of MEASURED."""
+    rows = measured.select("id", "part", F.explode("edits").alias("edit"))
+    return rows.select("id", "part", "edit.*", F.lit("annotate").alias("stage"))
+
+
+def _measure(batch: pa.RecordBatch, model: quality.Model, settings: Settings) -> pa.RecordBatch:
+    texts, shingle, permutations = batch["text"], settings.shingle, settings.permutations
+    edits, personal = None, None
+    if settings.policy != Policy():
+        edits, personal = find_edits(texts, batch["language"], settings.policy)
+        texts = edited(texts, edits)
+    found = units(texts)
+    spelled = {language: words(texts.take(at), language) for language, at in _rows(batch["language"], {"zh", *model})}
+    counted = metrics.Counted(
+        _chinese_words(batch["language"], spelled),
+        count_phrase_words(found, settings.sensitive) if settings.sensitive else None,
+        personal,
+    )
+    measured = metrics.measure(texts, found, counted)
     columns: dict[str, pa.Array | NDArray[np.generic]] = {"id": batch["id"], "part": batch["part"]}
     columns |= {name: pa.array(measured[name], kind) for name, kind in metrics.METRICS.items()}
-    columns["quality_score"] = pa.array(_scores(batch, model))
+    columns["quality_score"] = pa.array(_scores(batch["language"], spelled, model))
     columns["signature"] = (
         minhash.signature_column(found, shingle, permutations)
         if permutations
         else pa.array([b""] * len(batch), pa.binary())
     )
+    if edits is not None and settings.policy.edits:
+        columns["edits"] = pa.array([[edit._asdict() for edit in some] for some in edits], _ARROW_EDITS)
     return pa.record_batch(columns)
 
 
-def _scores(batch: pa.RecordBatch, model: quality.Model) -> NDArray[np.float64]:
-    languages = batch["language"].to_numpy(zero_copy_only=False)
-    scores = np.full(len(batch), np.nan)
-    for language, fit in model.items():
-        mine = np.flatnonzero(languages == language)
+def _rows(languages: pa.Array, wanted: Iterable[str]) -> Iterator[tuple[str, pa.Array]]:
+    """The wanted languages that are there, each with the places of its rows."""
+    of_rows = languages.to_numpy(zero_copy_only=False)
+    for language in sorted(wanted):
+        mine = np.flatnonzero(of_rows == language)
         if len(mine):
-            scores[mine] = quality.score(words(batch["text"].take(pa.array(mine)), language), fit.weights, fit.intercept)
+            yield language, pa.array(mine)
+
+
+def _chinese_words(languages: pa.Array, spelled: Mapping[str, Units]) -> NDArray[np.int64]:
+    counts = np.zeros(len(languages), np.int64)
+    for language, at in _rows(languages, {"zh"}):
+        counts[at.to_numpy()] = np.diff(spelled[language].bounds)
+    return counts
+
+
+def _scores(languages: pa.Array, spelled: Mapping[str, Units], model: quality.Model) -> NDArray[np.float64]:
+    scores = np.full(len(languages), np.nan)
+    for language, at in _rows(languages, model):
+        fit = model[language]
+        scores[at.to_numpy()] = quality.score(spelled[language], fit.weights, fit.intercept)
     return scores

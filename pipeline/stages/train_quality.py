@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from pipeline.arrow import column_from, rows_from
 from pipeline.kernels.chinese import words
+from pipeline.kernels.cleaning import Policy, edited, find_edits
 from pipeline.kernels.hashing import unit_interval
 from pipeline.kernels.quality import Fit, Model, count_words
 from pipeline.kernels.text import Units
@@ -31,13 +32,16 @@ HELD_OUT = 0.2
 MIN_DOCUMENTS = 10  # of each role: with fewer to train on a language has no model, with fewer held out no figures
 REGULARISATIONS = (1.0, 10.0)  # scikit-learn's C, for vectors of length 1; the held-out fifth chooses
 _EDGES = np.linspace(0.0, 1.0, 21)
+_AS_IT_IS = Policy()
 
 FEATURES = table(
     {"id": STRING, "language": STRING, "reference": BOOL, "held_out": BOOL, "buckets": BINARY, "counts": BINARY}
 )
 
 
-def training_features(documents: DataFrame, references: Sequence[str], seed: int, buckets: int) -> DataFrame:
+def training_features(
+    documents: DataFrame, references: Sequence[str], seed: int, buckets: int, policy: Policy = _AS_IT_IS
+) -> DataFrame:
     """Rows of FEATURES for a hashed sample of `documents`: id, source, host, language, text, text_hash.
 
     `references` are the trusted sources. Raw copies of references (same text) are left out. Starts a Spark job (counts).
@@ -58,20 +62,23 @@ def training_features(documents: DataFrame, references: Sequence[str], seed: int
     group = F.when(F.col("reference") | F.col("host").isNull(), F.col("id")).otherwise(F.col("host"))
     held_out = column_from(partial(_draw, seed=seed, purpose="held-out"), DOUBLE)(group) < HELD_OUT
     sample = rows.where(drawn).select("id", "language", "reference", held_out.alias("held_out"), "text")
-    return rows_from(sample, partial(_features, seed=seed, buckets=buckets), FEATURES)
+    return rows_from(sample, partial(_features, seed=seed, buckets=buckets, policy=policy), FEATURES)
 
 
 def _draw(ids: pa.Array, seed: int, purpose: str) -> pa.Array:
     return pa.array(unit_interval(seed, purpose, ids))
 
 
-def _features(batch: pa.RecordBatch, seed: int, buckets: int) -> pa.RecordBatch:
+def _features(batch: pa.RecordBatch, seed: int, buckets: int, policy: Policy) -> pa.RecordBatch:
     found: list[tuple[bytes, bytes]] = [(b"", b"")] * len(batch)
     languages = batch["language"].to_numpy(zero_copy_only=False)
     for language in sorted(set(languages)):
         mine = np.flatnonzero(languages == language)
         rows = batch.take(pa.array(mine))
-        counted = count_words(_windows(words(rows["text"], language), rows["id"], seed), buckets)
+        texts = rows["text"]
+        if policy.edits:  # learned from texts as they will be scored
+            texts = edited(texts, find_edits(texts, rows["language"], policy)[0])
+        counted = count_words(_windows(words(texts, language), rows["id"], seed), buckets)
         for place, a, b in zip(mine, counted.bounds[:-1], counted.bounds[1:], strict=True):
             found[place] = counted.buckets[a:b].tobytes(), counted.counts[a:b].tobytes()
     columns = {name: batch[name] for name in ("id", "language", "reference", "held_out")}

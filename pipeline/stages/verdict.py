@@ -37,14 +37,29 @@ def filter_reason(recipes: Mapping[str, Sequence[Limit]]) -> Column:
     return reason
 
 
+def broken_shares(annotations: DataFrame, recipes: Mapping[str, Sequence[Limit]]) -> DataFrame:
+    """language, documents, and for each recipe and reason `<recipe> <reason>`: the share of documents that break it.
+
+    `annotations`: the metrics, and language. Each rule is asked by itself, whichever is broken first.
+    """
+    shares = [
+        F.avg(broken.isNotNull().cast("double")).alias(f"{name} {reason}")
+        for name, limits in recipes.items()
+        for limit in limits
+        for reason, broken in zip(limit.reasons(), _broken(limit), strict=True)
+    ]
+    return annotations.groupBy("language").agg(F.count(F.lit(1)).alias("documents"), *shares)
+
+
+def _broken(limit: Limit) -> list[Column]:
+    """The reason of each bound where it is broken, else null."""
+    metric, bounds = F.col(limit.metric), (limit.min, limit.max)
+    tests = (metric < bound if side == 0 else metric > bound for side, bound in enumerate(bounds) if bound is not None)
+    return [F.when(test, reason) for test, reason in zip(tests, limit.reasons(), strict=True)]
+
+
 def _first_broken(limits: Sequence[Limit]) -> Column:
-    broken: list[Column] = [F.lit(None).cast("string")]
-    for limit in limits:
-        if limit.min is not None:
-            broken.append(F.when(F.col(limit.metric) < limit.min, f"{limit.metric}_min"))
-        if limit.max is not None:
-            broken.append(F.when(F.col(limit.metric) > limit.max, f"{limit.metric}_max"))
-    return F.coalesce(*broken)
+    return F.coalesce(F.lit(None).cast("string"), *(reason for limit in limits for reason in _broken(limit)))
 
 
 def draw(seed: int) -> Column:

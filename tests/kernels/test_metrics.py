@@ -5,6 +5,7 @@ import time
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.kernels.characters import BULLET_CHARACTERS, STOP_CHARACTERS, TERMINAL_CHARACTERS
-from pipeline.kernels.metrics import METRICS, STOP_WORDS, measure
+from pipeline.kernels.characters import BULLET_CHARACTERS, QUOTE_CHARACTERS, SENTENCE_ENDS, STOP_CHARACTERS
+from pipeline.kernels.metrics import METRICS, PERSONAL, STOP_WORDS, Counted, measure
 from pipeline.kernels.repetition import count_repetition
+from pipeline.kernels.sentences import COUNTERS
 from pipeline.kernels.text import units
 
 SINGLE = (
@@ -68,8 +70,34 @@ def count(text: str, holds: Callable[[str], bool]) -> int:
     return sum(map(holds, text))
 
 
-def columns(line: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+WIDE_ENDS = "".join(c for c in SENTENCE_ENDS if unicodedata.east_asian_width(c) in "WF")
+ENDS, CLOSING = re.escape(SENTENCE_ENDS), re.escape(SENTENCE_ENDS + QUOTE_CHARACTERS)
+SENTENCE = re.compile(rf"(?=\S).*?(?:[{re.escape(WIDE_ENDS)}][{CLOSING}]*|[{ENDS}][{CLOSING}]*(?=\s)|$)")
+
+
+def is_boilerplate(line: str) -> bool:
+    """RefinedWeb's line rules."""
+    words = [word.lower() for word in WORD.findall(line)]
+    letters = [c for c in line if c.isalpha()]
+    if not letters or 2 * sum(map(str.isupper, letters)) > len(letters) or len(words) == 1:
+        return True
+    if len(words) <= 3 and words and words[-1] in COUNTERS and not words[0][0].isalpha():
+        return True
+    said = " ".join(words)
+    short = len(words) <= 10
+    return short and (
+        said.startswith("sign in ") or said == "sign in" or f" {said}".endswith(" read more")
+        or " items in cart " in f" {said} "
+    )  # fmt: skip
+
+
+def can_be_written(c: str, charset: str) -> bool:
+    return bool(c.encode(charset, "ignore"))
+
+
+def is_only(c: str, charset: str, other: str) -> bool:
+    """A Han character of one charset and not of the other."""
+    return is_han(c) and ord(c) < 0x20000 and can_be_written(c, charset) and not can_be_written(c, other)
 
 
 def is_latin(c: str) -> bool:
@@ -91,6 +119,9 @@ def plain(text: str) -> dict[str, Any]:
     n, n_words, n_lines = len(text), len(words), len(lines)
     duplicate_lines, line_characters = duplicates(lines)
     duplicate_paragraphs, paragraph_characters = duplicates(paragraphs)
+    simplified = sum(is_only(c, "gb2312", "big5") for c in text)
+    traditional = sum(is_only(c, "big5", "gb2312") for c in text)
+    flagged = sum(len(WORD.findall(line)) for line in lines if is_boilerplate(line))
     han, marks = count(text, is_han), count(text, CHINESE_MARKS.__contains__)
     return {
         "word_count": n_words,
@@ -110,14 +141,23 @@ def plain(text: str) -> dict[str, Any]:
         "code_point_count": n,
         "mean_line_length": ratio(sum(map(len, lines)), n_lines),
         "han_fraction": ratio(han, n),
-        "terminal_punctuation_line_fraction": ratio(sum(line[-1] in TERMINAL_CHARACTERS for line in trimmed), n_lines),
-        "short_line_fraction": ratio(sum(columns(line) <= 30 for line in trimmed), n_lines),
+        "terminal_punctuation_line_fraction": ratio(sum(line[-1] in SENTENCE_ENDS for line in trimmed), n_lines),
+        "short_line_fraction": ratio(sum(len(line) <= 30 for line in lines), n_lines),
+        "line_feed_word_ratio": ratio(text.count("\n"), n_words),
+        "sentence_count": sum(len(SENTENCE.findall(line)) for line in trimmed),
+        "lorem_ipsum_count": sum(pair == ("lorem", "ipsum") for pair in pairwise(words)),
+        "curly_bracket_count": text.count("{"),
+        "boilerplate_word_fraction": ratio(flagged, n_words),
         "line_count": n_lines,
         "distinct_word_fraction": ratio(len(set(words)), n_words),
         "latin_fraction": ratio(count(text, is_latin), n),
         "digit_fraction": ratio(count(text, str.isdecimal), n),
         "chinese_punctuation_fraction": ratio(marks, han + marks),
         "stop_character_fraction": ratio(count(text, STOP_CHARACTERS.__contains__), han),
+        "traditional_fraction": ratio(traditional, traditional + simplified),
+        "mean_chinese_word_length": 0,
+        "sensitive_word_fraction": 0,
+        **{f"{kind}_count": 0 for kind in PERSONAL},
     }
 
 
@@ -127,6 +167,8 @@ PIECES = st.sampled_from(
         *("مرحبا", "ποταμός", "हिन्दी", "\U0001d400b"),
         *("淘", "金", "的", "是", "不", "這", "ひ", "カ", "한", "ไทย", "𠀀", "〇", "ＡＢ"),
         *(" ", " ", " ", "\n", "\n", "\n\n", " \n", "\r\n", "\t", "\u3000", "\xa0"),
+        *("Lorem ipsum", "lorem\nipsum", "{", "sign in", "Read more", "12 items in cart", "3 likes", "MENU"),
+        *("国", "國", "'s", "」"),
         *(".", "..", "...", "…", "。", "！", "？", "，", "、", "#", "##"),
         *("-", "•", "* ", '"', "”", "_", "🙂", "👩‍🔬", "e\u0301", "\0"),
     ]
@@ -191,7 +233,8 @@ def test_chinese_worked_example() -> None:
     assert got["mean_line_length"] == pytest.approx((15 + 6) / 2)
     assert got["top_2gram_character_fraction"] == pytest.approx(2 * 3 / 22)  # 在河: two characters and one between
     assert got["duplicate_5gram_character_fraction"] == pytest.approx(5 / 22)  # 在河边淘金
-    assert got["short_line_fraction"] == 1.0  # thirty columns exactly, and six
+    assert got["short_line_fraction"] == 1.0
+    assert got["sentence_count"] == 2
 
 
 def test_duplicate_paragraphs_count_the_line_feeds_inside_them() -> None:
@@ -206,10 +249,42 @@ def test_what_ends_in_an_ellipsis(line: str, ends: int) -> None:
     assert measure_one(line)["ellipsis_line_fraction"] == ends
 
 
-def test_short_line_is_thirty_columns() -> None:
+def test_short_line_is_thirty_code_points() -> None:
     assert measure_one("a" * 30)["short_line_fraction"] == 1
     assert measure_one("a" * 31)["short_line_fraction"] == 0
-    assert measure_one("河" * 16)["short_line_fraction"] == 0
+    assert measure_one("河" * 30)["short_line_fraction"] == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "n"),
+    [
+        ("One. Two! Three?", 3), ("v1.2 of it", 1), ('"So?" he said.', 2), ("Wait... what", 2), ("一。二！三", 3),
+        ("“好。”他说。", 2),
+    ],
+)
+def test_sentences(line: str, n: int) -> None:
+    assert measure_one(line)["sentence_count"] == n
+
+
+def test_refinedwebs_lines() -> None:
+    text = "3 likes\nMENU AND more\n2024\nHome\nSign in to go on\nWe liked it and went home."
+    assert measure_one(text)["boilerplate_word_fraction"] == pytest.approx((2 + 3 + 1 + 1 + 5) / 18)
+    assert measure_one("3 likes of ours\nthe sign in the window\nhere")["boilerplate_word_fraction"] == pytest.approx(1 / 10)
+
+
+def test_traditional_and_simplified() -> None:
+    assert measure_one("漢字國語")["traditional_fraction"] == 1
+    assert measure_one("汉字国语")["traditional_fraction"] == 0
+    assert measure_one("汉國")["traditional_fraction"] == 0.5
+
+
+def test_what_other_kernels_counted() -> None:
+    texts = pa.array(["我来到北京", "two words"])
+    counted = Counted(np.array([3, 0]), np.array([0, 1]), np.arange(8).reshape(4, 2))
+    measured = measure(texts, units(texts), counted)
+    assert measured["mean_chinese_word_length"].tolist() == [pytest.approx(5 / 3), 0]
+    assert measured["sensitive_word_fraction"].tolist() == [0, 0.5]
+    assert [measured[f"{kind}_count"].tolist() for kind in PERSONAL] == [[0, 1], [2, 3], [4, 5], [6, 7]]
 
 
 def test_a_duplicate_inside_a_duplicate_is_not_remembered() -> None:

@@ -86,3 +86,14 @@ def test_before_takes_back_what_later_stages_decided(spark):
     reasons = {row["id"]: (row["kept"], row["drop_reason"]) for row in again.collect()}
     assert reasons["double"] == (False, "exact_duplicate")
     assert reasons["filtered"] == (False, "word_count_min")  # dropped before: nobody asks again
+
+
+def test_shares_of_documents_that_break_each_rule(spark):
+    rows = [("en", 10, 1), ("en", 2000, 5), ("en", 60, 1), ("en", 60, 2), ("zh", 10, 1)]
+    annotations = spark.createDataFrame(rows, "language string, word_count long, line_count long")
+    found = {row["language"]: row.asDict() for row in verdict.broken_shares(annotations, RECIPES).collect()}
+    assert found["en"] == {
+        "language": "en", "documents": 4, "default word_count_min": 0.25, "default word_count_max": 0.25,
+        "default line_count_min": 0.5, "zh word_count_max": 1.0,
+    }  # fmt: skip
+    assert (found["zh"]["documents"], found["zh"]["zh word_count_max"]) == (1, 1.0)

@@ -1,0 +1,190 @@
+"""Every rule of Gopher, C4 and FineWeb beside datatrove's, on real English and Chinese pages; its splitters are ours.
+
+`pytest -m soak -s tests/kernels/test_datatrove.py` does it for the whole crawl, prints the share of documents for which each
+rule says the same, and, where spaCy is installed, that share with datatrove's own splitters.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from fastwarc.warc import ArchiveIterator, WarcRecordType
+
+from pipeline.kernels.characters import QUOTE_CHARACTERS, SENTENCE_ENDS
+from pipeline.kernels.charset import decode
+from pipeline.kernels.cleaning import Policy, edited, find_edits
+from pipeline.kernels.html import main_text
+from pipeline.kernels.language import identify
+from pipeline.kernels.metrics import measure
+from pipeline.kernels.text import units
+from pipeline.recipes import load_recipe
+from tests.kernels.test_metrics import SENTENCE, WORD
+
+pytest.importorskip("datatrove")
+from datatrove.data import Document
+from datatrove.pipeline.filters import c4_filters as c4
+from datatrove.pipeline.filters import fineweb_quality_filter as fineweb
+from datatrove.pipeline.filters import gopher_quality_filter as gopher
+from datatrove.pipeline.filters import gopher_repetition_filter as repetition
+
+LIMITS = {limit.metric: limit for limit in load_recipe("gopher+c4+fineweb")}
+QUALITY = {
+    "min_doc_words": None, "max_doc_words": None, "min_avg_word_length": None, "max_avg_word_length": None,
+    "max_symbol_word_ratio": None, "max_bullet_lines_ratio": None, "max_ellipsis_lines_ratio": None,
+    "max_non_alpha_words_ratio": None, "min_stop_words": None,
+}  # fmt: skip
+REPETITION = {
+    "dup_line_frac": None, "dup_para_frac": None, "dup_line_char_frac": None, "dup_para_char_frac": None,
+    "top_n_grams": (), "dup_n_grams": (),
+}  # fmt: skip
+C4 = {
+    "remove_citations": False, "filter_no_terminal_punct": False, "min_num_sentences": -1, "min_words_per_line": -1,
+    "max_word_length": -1, "filter_lorem_ipsum": False, "filter_javascript": False, "filter_curly_bracket": False,
+    "filter_policy": False,
+}  # fmt: skip
+FINEWEB = {"line_punct_thr": 0, "short_line_thr": 1, "char_duplicates_ratio": 1, "new_line_ratio": 1e9}
+
+# The rule, datatrove's filter for it alone, and the metrics whose limits are ours.
+RULES: list[tuple[str, Any, tuple[str, ...]]] = [
+    ("words", gopher.GopherQualityFilter(**QUALITY | {"min_doc_words": 50, "max_doc_words": 100_000}), ("word_count",)),
+    ("word length", gopher.GopherQualityFilter(**QUALITY | {"min_avg_word_length": 3, "max_avg_word_length": 10}),
+     ("mean_word_length",)),
+    ("symbols", gopher.GopherQualityFilter(**QUALITY | {"max_symbol_word_ratio": 0.1}),
+     ("hash_word_ratio", "ellipsis_word_ratio")),
+    ("bullets", gopher.GopherQualityFilter(**QUALITY | {"max_bullet_lines_ratio": 0.9}), ("bullet_line_fraction",)),
+    ("ellipsis lines", gopher.GopherQualityFilter(**QUALITY | {"max_ellipsis_lines_ratio": 0.3}),
+     ("ellipsis_line_fraction",)),
+    ("alphabetic", gopher.GopherQualityFilter(**QUALITY | {"max_non_alpha_words_ratio": 0.8}),
+     ("alphabetic_word_fraction",)),
+    ("stop words", gopher.GopherQualityFilter(**QUALITY | {"min_stop_words": 2}), ("stop_word_count",)),
+    ("duplicate lines", repetition.GopherRepetitionFilter(**REPETITION | {"dup_line_frac": 0.3}),
+     ("duplicate_line_fraction",)),
+    ("duplicate paragraphs", repetition.GopherRepetitionFilter(**REPETITION | {"dup_para_frac": 0.3}),
+     ("duplicate_paragraph_fraction",)),
+    ("characters in lines", fineweb.FineWebQualityFilter(**FINEWEB | {"char_duplicates_ratio": 0.1}),
+     ("duplicate_line_character_fraction",)),
+    ("characters in paragraphs", repetition.GopherRepetitionFilter(**REPETITION | {"dup_para_char_frac": 0.2}),
+     ("duplicate_paragraph_character_fraction",)),
+    *((f"top {n}-gram", repetition.GopherRepetitionFilter(
+        **REPETITION | {"top_n_grams": ((n, LIMITS[f"top_{n}gram_character_fraction"].max),)}
+    ), (f"top_{n}gram_character_fraction",)) for n in (2, 3, 4)),
+    *((f"duplicate {n}-grams", repetition.GopherRepetitionFilter(
+        **REPETITION | {"dup_n_grams": ((n, LIMITS[f"duplicate_{n}gram_character_fraction"].max),)}
+    ), (f"duplicate_{n}gram_character_fraction",)) for n in range(5, 11)),
+    ("lorem ipsum", c4.C4QualityFilter(**C4 | {"filter_lorem_ipsum": True}), ("lorem_ipsum_count",)),
+    ("curly brackets", c4.C4QualityFilter(**C4 | {"filter_curly_bracket": True}), ("curly_bracket_count",)),
+    ("sentences", c4.C4QualityFilter(**C4 | {"min_num_sentences": 5}), ("sentence_count",)),
+    ("terminal punctuation", fineweb.FineWebQualityFilter(**FINEWEB | {"line_punct_thr": 0.12}),
+     ("terminal_punctuation_line_fraction",)),
+    ("short lines", fineweb.FineWebQualityFilter(**FINEWEB | {"short_line_thr": 0.67}), ("short_line_fraction",)),
+    ("line feeds", fineweb.FineWebQualityFilter(**FINEWEB | {"new_line_ratio": 0.3}), ("line_feed_word_ratio",)),
+]  # fmt: skip
+# The whole of C4 and what FineWeb takes of it, lines that go included.
+WHOLE = [
+    ("C4", c4.C4QualityFilter(), Policy(lines="c4")),
+    ("C4 in FineWeb", c4.C4QualityFilter(filter_no_terminal_punct=False), Policy(lines="fineweb")),
+]
+# datatrove counts the words of a line by white space, which Chinese has not.
+WHOLE_OF_CHINESE = [
+    ("C4", c4.C4QualityFilter(min_words_per_line=-1), Policy(lines="c4")),
+    ("C4 in FineWeb", c4.C4QualityFilter(filter_no_terminal_punct=False, min_words_per_line=-1), Policy(lines="fineweb")),
+]
+MODULES = (c4, fineweb, gopher, repetition)
+
+
+def our_words(text: str, _: str) -> list[str]:
+    return [word.lower() for word in WORD.findall(text)]
+
+
+def our_sentences(text: str, _: str) -> list[str]:
+    return [sentence for line in text.split("\n") for sentence in SENTENCE.findall(line.strip())]
+
+
+@pytest.fixture
+def with_our_splitters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And C4's marks of every script, which datatrove has for English alone."""
+    for module in MODULES:
+        monkeypatch.setattr(module, "split_into_words", our_words, raising=False)
+    monkeypatch.setattr(c4, "split_into_sentences", our_sentences)
+    monkeypatch.setattr(c4, "END_PUNCTUATION", (*SENTENCE_ENDS, *QUOTE_CHARACTERS))
+
+
+def pages(data: Path) -> Iterator[tuple[str, str]]:
+    """Language and main text of the crawl's English and Chinese pages."""
+    for path in sorted((data / "crawl").glob("*.warc.gz")):
+        with path.open("rb") as stream:
+            for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True):
+                headers = record.http_headers
+                if headers is None or headers.status_code != 200 or "html" not in (record.http_content_type or ""):
+                    continue
+                body = record.reader.read(1_000_000)
+                if body.startswith(b"\x1f\x8b"):
+                    continue
+                text = main_text(decode(body, record.http_charset)[0])[0]
+                language = identify([text])[0][0]
+                if language in ("en", "zh") and WORD.search(text):
+                    yield language, text
+
+
+def keeps(rule: Any, text: str) -> bool:
+    return rule.filter(Document(text=text, id="")) is True
+
+
+def agreement(texts: list[str], language: str) -> dict[str, float]:
+    """For each rule the share of texts for which datatrove and we say the same."""
+    column = pa.array(texts)
+    found = measure(column, units(column))
+    shares = {}
+    for name, rule, metrics in RULES:
+        ours = np.ones(len(texts), bool)
+        for limit in (LIMITS[metric] for metric in metrics):
+            values = found[limit.metric]
+            ours &= (values >= (-np.inf if limit.min is None else limit.min))
+            ours &= (values <= (np.inf if limit.max is None else limit.max))
+        shares[name] = float(np.mean(ours == [keeps(rule, text) for text in texts]))
+    for name, rule, policy in WHOLE if language == "en" else WHOLE_OF_CHINESE:
+        left = edited(column, find_edits(column, pa.array([language] * len(texts)), policy)[0])
+        found = measure(left, units(left))
+        ours = (found["lorem_ipsum_count"] == 0) & (found["curly_bracket_count"] == 0) & (found["sentence_count"] >= 5)
+        shares[name] = float(np.mean(ours == [keeps(rule, text) for text in texts]))
+    return shares
+
+
+def test_some_documents(data: Path, with_our_splitters: None) -> None:
+    by_language: dict[str, list[str]] = {"en": [], "zh": []}
+    for language, text in islice(pages(data), 0, 1200, 4):
+        by_language[language].append(text[:20_000])
+    assert all(len(texts) > 10 for texts in by_language.values())
+    for language, texts in by_language.items():
+        one = 1 / len(texts)
+        for name, share in agreement(texts, language).items():
+            assert share >= 0.995 - one, (language, name)
+
+
+@pytest.mark.soak
+def test_all_documents(data: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    by_language: dict[str, list[str]] = {"en": [], "zh": []}
+    for language, text in pages(data):
+        by_language[language].append(text)
+    own: dict[str, dict[str, float]] = {}
+    try:
+        import spacy  # noqa: F401
+
+        for language, code in (("en", "eng"), ("zh", "cmn")):
+            with pytest.MonkeyPatch.context() as patch:
+                for _, rule, _ in (*RULES, *WHOLE, *WHOLE_OF_CHINESE):
+                    patch.setattr(rule, "language", code)
+                own[language] = agreement(by_language[language][::10], language)
+    except ImportError:
+        print("without spaCy datatrove has no splitters of its own")
+    request.getfixturevalue("with_our_splitters")
+    for language, texts in by_language.items():
+        shares = agreement(texts, language)
+        for name, share in shares.items():
+            theirs = own.get(language, {}).get(name)
+            print(f"{language} {name:26} {share:8.4%}" + (f"   own splitters {theirs:8.4%}" if theirs else ""))
+        assert {name: share for name, share in shares.items() if share < 0.995} == {}, language
