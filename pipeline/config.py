@@ -167,6 +167,8 @@ class Dedup(Section):
     """across all sources, within each, or within each dump: A.2 does within, and WebText across; FineWeb: dump."""
     prefer: value.Names = ()
     """Who keeps a document that sources share; left out: references in the config's order, then raw sources."""
+    index: value.InputPath | None = None
+    """A folder of other runs' signatures, whose documents go before this run's; a run adds its own as its last step."""
 
     @model_validator(mode="after")
     def _banded(self) -> Self:
@@ -183,6 +185,14 @@ class Dedup(Section):
             bands, rows = best_bands(self.min_similarity, self.permutations)
         for key, n in (("bands", bands), ("rows", rows), ("permutations", bands * rows)):
             object.__setattr__(self, key, n)  # the model is frozen for all others
+        return self
+
+    @model_validator(mode="after")
+    def _index_of_all_sources(self) -> Self:
+        if self.index is not None and "://" in self.index:
+            raise refusal(f"{self.index!r} given; allowed: a folder that every machine mounts", "index")
+        if self.index is not None and self.scope != "across":
+            raise refusal("needs scope: across, since other runs have other sources and dumps", "index")
         return self
 
     @property

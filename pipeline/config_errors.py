@@ -20,7 +20,6 @@ PLANNED_VALUES: dict[Location, tuple[str, ...]] = {
 PLANNED_KEYS: tuple[Location, ...] = (
     ("sources", "*", "base"),
     ("quality", "model"),
-    ("dedup", "index"),
 )
 
 

@@ -154,7 +154,8 @@ def test_a_wrong_file_is_named_with_its_line(write, text: str, message: str):
 WRONG_VALUES = {
     "dedup.min_similarity=1.5": "dedup.min_similarity: 1.5 given; allowed: less than or equal to 1",
     "dedup.rows=0": "dedup.rows: 0 given; allowed: greater than or equal to 1",
-    "dedup.index=x": "dedup.index: this key is planned, not built yet; allowed: shingle",
+    "dedup.index=s3://a/b": "dedup.index: 's3://a/b' given; allowed: a folder that every machine mounts",
+    "dedup={index: x, scope: within}": "dedup.index: needs scope: across, since other runs have other sources and dumps",
     "dedup.scope=all": 'dedup.scope: "all" given; allowed: across, within or dump',
     "dedup.bands=100": "dedup: 72 permutations are too few for 100; give both bands and rows",
     "dedup.prefer=[books, web]": "dedup.prefer.1: 'web' is no source; allowed: crawl, books",

@@ -204,6 +204,8 @@ class DuplicateCounts:
 
     removed_url  other captures of a URL, with another text
     unlinked     documents of crowded buckets that were like none of those they were compared with
+    near_like    near duplicates that reach min_similarity to their representative themselves, not through others
+    crowded      documents with which most others share a bucket; `size`: how many
     """
 
     clusters: int
@@ -215,6 +217,8 @@ class DuplicateCounts:
     largest: tuple[LargestCluster, ...] = ()
     removed_url: int = 0
     unlinked: int = 0
+    near_like: int = 0
+    crowded: tuple[LargestCluster, ...] = ()
 
 
 @dataclass(frozen=True)

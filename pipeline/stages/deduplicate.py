@@ -53,47 +53,90 @@ class Settings(NamedTuple):
     urls: bool = True  # documents of equal URL are duplicates, where they have a date
 
 
-def deduplicate(documents: DataFrame, texts: Texts, settings: Settings, checkpoint: Checkpoint) -> DataFrame:
+def deduplicate(
+    documents: DataFrame, texts: Texts, settings: Settings, checkpoint: Checkpoint, earlier: DataFrame | None = None
+) -> DataFrame:
     """`duplicates`: a row for every document of a cluster of two or more.
 
     `documents`: id, part, source, url, dump, date, text_hash, signature, quality_score, length of the documents that are
-    still kept. Starts Spark jobs: components, and one a round of verification.
+    still kept. `earlier`: id, page, text_hash, signature of documents of other runs; they keep what they share with
+    documents, have no row themselves, and are compared by signature, since their texts are not here. Their ids are none
+    of `documents`. Starts Spark jobs: components, and one a round of verification.
     """
-    grouped = checkpoint("grouped", _exact_groups(documents, settings))
-    stars = checkpoint("stars", _stars(_buckets(grouped, settings)))
-    if settings.verify == "exact":
-        values = checkpoint("shingles", _shingles(grouped, stars, texts, settings))
-    else:
-        values = grouped.where(F.length("signature") > 0).select("node", F.col("signature").alias("hashes"))
-    verified = _verified_pairs(grouped, stars, values, settings, checkpoint)
+    nodes = _nodes(documents, settings)
+    if earlier is not None:
+        nodes = nodes.union(_earlier_nodes(earlier, settings))
+    grouped = checkpoint("grouped", _exact_groups(nodes))
+    new = grouped.where("node >= 0")
+    buckets = _buckets(new, settings)
+    stars = checkpoint("stars", _stars(buckets))
+    signatures = grouped.where(F.length("signature") > 0).select("node", F.col("signature").alias("hashes"))
+    exact = settings.verify == "exact"
+    values = checkpoint("shingles", _shingles(new, stars, texts, settings)) if exact else signatures
+    verified = _verified_pairs(new, stars, values, settings, checkpoint)
+    if earlier is not None:
+        met = _stars(_buckets(grouped, settings)).where("left < 0")
+        by_signature = checkpoint("candidates-of-index", _compared(met, signatures, settings._replace(verify="signature")))
+        similar = (F.col("similarity") >= settings.min_similarity) | F.lit(settings.verify == "none")
+        verified = verified.union(by_signature.where(similar).where("right >= 0 AND left < 0").select("left", "right"))
     components = connected_components(verified, checkpoint)
-    return _clusters(grouped, components, values, settings)
+    return _clusters(grouped, components, values, values if earlier is None else signatures, settings)
 
 
-def _exact_groups(documents: DataFrame, settings: Settings) -> DataFrame:
-    """documents + node, scope, rank, leader, kind, voice, shared.
+def page_key(urls: bool) -> Column:
+    """Of columns id, url, date: a hash of the URL's key for captures, which have a date; of the id for all others."""
+    itself = F.xxhash64("id")
+    if not urls:
+        return itself
+    key = column_from(url_keys, STRING)("url")
+    return F.when((F.length(key) > 0) & F.col("date").isNotNull(), F.xxhash64(key, F.lit("url"))).otherwise(itself)
 
-    leader   the best-ranked node of those with the same text; of a document whose URL has a newer capture, the leader of
-             that capture. Only leaders go on to the near duplicates.
-    voice    the node whose text is the document's: the leader, or itself where only the URL is equal
-    kind     exact | url: how a document that is no leader equals its leader
-    shared   whether there is another document of the same leader
 
-    `node` is a 64-bit hash of the id; equal hashes of different ids would need some 10^9 documents.
+def _nodes(documents: DataFrame, settings: Settings) -> DataFrame:
+    """id, part, source, signature, text_hash, node, scope, rank, page.
+
+    `node` is a 63-bit hash of the id; equal hashes of different ids would need some 10^9 documents.
     """
     preferred = [F.when(F.col("source") == name, F.lit(place)) for place, name in enumerate(settings.prefer)]
     source = F.coalesce(*preferred, F.lit(len(settings.prefer)))
     quality, length = -F.nanvl("quality_score", F.lit(0.0)), -F.col("length")
     newest = -F.coalesce(F.try_to_timestamp("date").cast("long"), F.lit(0))
     scope = {"across": F.lit(""), "within": F.col("source"), "dump": F.coalesce("dump", F.lit(""))}[settings.scope]
-    nodes = documents.select(
+    return documents.select(
         "id", "part", "source", "signature", "text_hash",
-        F.xxhash64(F.lit(settings.seed), "id").alias("node"),
+        F.xxhash64(F.lit(settings.seed), "id").bitwiseAND(F.lit(2**63 - 1)).alias("node"),
         scope.alias("scope"),
-        F.struct(source.alias("source"), quality.alias("quality"), length.alias("length"), newest.alias("newest"), "id")
-        .alias("rank"),
-        _page(settings).alias("page"),
+        _rank(source, quality, length, newest),
+        page_key(settings.urls).alias("page"),
     )  # fmt: skip
+
+
+def _rank(source: Column, quality: Column, length: Column, newest: Column) -> Column:
+    """Whoever has the least keeps a document."""
+    parts = (source.alias("source"), quality.alias("quality"), length.alias("length"), newest.alias("newest"), F.col("id"))
+    return F.struct(*parts).alias("rank")
+
+
+def _earlier_nodes(earlier: DataFrame, settings: Settings) -> DataFrame:
+    """Documents of other runs as nodes below 0, so that they are the hubs of their buckets, and before all in rank."""
+    return earlier.select(
+        "id", F.lit(-1).alias("part"), F.lit("").alias("source"), "signature", "text_hash",
+        F.xxhash64(F.lit(settings.seed), "id").bitwiseOR(F.lit(-(2**63))).alias("node"),
+        F.lit("").alias("scope"),
+        _rank(F.lit(-1), F.lit(0.0), F.lit(0).cast("long"), F.lit(0).cast("long")),
+        "page",
+    )  # fmt: skip
+
+
+def _exact_groups(nodes: DataFrame) -> DataFrame:
+    """nodes + leader, kind, voice, replaced, shared.
+
+    leader   the best-ranked node of those with the same text; of a document whose URL has a newer capture, the leader of
+             that capture. Only leaders go on to the near duplicates.
+    voice    the node whose text is the document's: the leader, or itself where only the URL is equal
+    kind     exact | url: how a document that is no leader equals its leader
+    shared   whether there is another document of the same leader
+    """
     captures = Window.partitionBy("page", "scope").orderBy("rank.source", "rank.newest", "rank")
     replaced = nodes.withColumn("content", F.first("text_hash").over(captures)).withColumn(
         "replaced", F.col("content") != F.col("text_hash")
@@ -108,26 +151,21 @@ def _exact_groups(documents: DataFrame, settings: Settings) -> DataFrame:
     )  # fmt: skip
 
 
-def _page(settings: Settings) -> Column:
-    """A hash of the URL's key for captures, which have a date; of the id for all other documents."""
-    itself = F.xxhash64("id")
-    if not settings.urls:
-        return itself
-    key = column_from(url_keys, STRING)("url")
-    return F.when((F.length(key) > 0) & F.col("date").isNotNull(), F.xxhash64(key, F.lit("url"))).otherwise(itself)
-
-
 def _leaders(grouped: DataFrame) -> DataFrame:
     return grouped.where("node = leader AND length(signature) > 0")
 
 
 def _buckets(grouped: DataFrame, settings: Settings) -> DataFrame:
     """key, node: a row for each band of each leader that has a signature."""
-    size = 4 * settings.rows
-    keys = [
-        F.xxhash64(F.lit(band), F.substring("signature", 1 + band * size, size), "scope") for band in range(settings.bands)
-    ]
-    return _leaders(grouped).select(F.explode(F.array(*keys)).alias("key"), "node")
+    keys = _leaders(grouped).select(F.explode(band_keys(settings.bands, settings.rows)).alias("band_key"), "scope", "node")
+    return keys.select(F.xxhash64("band_key", "scope").alias("key"), "node")
+
+
+def band_keys(bands: int, rows: int) -> Column:
+    """Of column signature: a hash of the band and its rows for each band."""
+    size = 4 * rows
+    keys = [F.xxhash64(F.lit(band), F.substring("signature", 1 + band * size, size)) for band in range(bands)]
+    return F.when(F.length("signature") > 0, F.array(*keys)).otherwise(F.array().cast("array<bigint>"))
 
 
 def _stars(buckets: DataFrame) -> DataFrame:
@@ -138,11 +176,11 @@ def _stars(buckets: DataFrame) -> DataFrame:
     return stars.where("left < right OR follower IS NOT NULL").select("left", "right").distinct()
 
 
-def _shingles(grouped: DataFrame, stars: DataFrame, texts: Texts, settings: Settings) -> DataFrame:
+def _shingles(new: DataFrame, stars: DataFrame, texts: Texts, settings: Settings) -> DataFrame:
     """node, hashes of every document that will be compared: 8 bytes a shingle move, no text."""
-    replaced = grouped.where("replaced").select(F.explode(F.array("node", "leader")).alias("node"))
+    replaced = new.where("replaced").select(F.explode(F.array("node", "leader")).alias("node"))
     compared = stars.select(F.col("right").alias("node")).union(replaced).distinct()
-    rows = grouped.select("id", "part", "node").join(compared, "node", "left_semi")
+    rows = new.select("id", "part", "node").join(compared, "node", "left_semi")
     return texts(rows, ("text",), partial(_sets, shingle=settings.shingle), _SETS)
 
 
@@ -210,7 +248,9 @@ def _further_buckets(grouped: DataFrame, alone: DataFrame, settings: Settings, n
     return _leaders(grouped).join(alone, "node", "left_semi").select(F.explode(F.array(*keys)).alias("key"), "node")
 
 
-def _clusters(grouped: DataFrame, components: DataFrame, values: DataFrame, settings: Settings) -> DataFrame:
+def _clusters(
+    grouped: DataFrame, components: DataFrame, values: DataFrame, signatures: DataFrame, settings: Settings
+) -> DataFrame:
     """Rows of DUPLICATES. `cluster_id` is the least id of the cluster, `representative_id` the best-ranked."""
     labelled = grouped.drop("signature").join(components.toDF("leader", "component"), "leader", "left")
     labelled = labelled.where("shared OR component IS NOT NULL").withColumn("component", F.coalesce("component", "leader"))
@@ -226,10 +266,12 @@ def _clusters(grouped: DataFrame, components: DataFrame, values: DataFrame, sett
     )  # fmt: skip
     pairs = members.where("voice != hub").select(F.col("hub").alias("left"), F.col("voice").alias("right"))
     stars = pairs.union(pairs.select("left", F.col("left").alias("right"))).distinct()
-    similarity = _compared(stars, values, settings, 1).select(
-        F.col("left").alias("hub"), F.col("right").alias("voice"), "similarity"
-    )
-    measured = members.join(similarity, ["hub", "voice"], "left")
+    compared = _compared(stars.where("left >= 0"), values, settings, 1)
+    if signatures is not values:
+        by_signature = settings._replace(verify="signature")
+        compared = compared.union(_compared(stars.where("left < 0"), signatures, by_signature, 1))
+    similarity = compared.select(F.col("left").alias("hub"), F.col("right").alias("voice"), "similarity")
+    measured = members.where("node >= 0").join(similarity, ["hub", "voice"], "left")
     kind = F.when(F.col("node") != F.col("leader"), F.col("kind")).otherwise(
         F.when(F.col("near"), "near").when(F.col("exact"), "exact").otherwise("url")
     )
