@@ -32,9 +32,9 @@ class Section(BaseModel):
 
 
 class Source(Section):
-    format: Literal["warc", "wet", "jsonl", "parquet", "links"]
-    """How its documents are stored: warc | wet | jsonl | parquet (a column `text`) | links: url and score, pages of another
-    source."""
+    format: Literal["warc", "wet", "jsonl", "parquet", "text", "epub", "mediawiki", "links"]
+    """How its documents are stored: warc | wet | jsonl | parquet (a column `text`) | text (a file a document) | epub |
+    mediawiki (a dump of pages) | links (url and score: pages of another source)."""
     paths: value.InputPaths
     """Files, globs or folders; relative to the config file."""
     role: Literal["raw", "reference"]
@@ -43,24 +43,43 @@ class Source(Section):
     """A hashed share of the documents, for a first trial."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """At most so many files, the first by name."""
+    base: value.InputPath | None = None
+    """The folder or URL below which lies what the files in `paths` list: Common Crawl's warc.paths.gz, or Parquet rows of
+    its columnar index, of which only the captures are read."""
+    storage_options: Annotated[dict[str, Any], Field(exclude=True, repr=False)] = {}
+    """fsspec's options for URLs: {anon: true}, {requester_pays: true}, {endpoint_url: …}, {key: …, secret: …}; never written
+    down. Left out, S3's own environment variables and files hold."""
     of: str | None = None
     """For format links: the source whose pages are linked to, and which this source then counts (GPT-2's WebText)."""
     min_score: float | None = None
     """For format links: the least sum of the scores of a page's links; left out: 3, WebText's karma."""
 
+    split_at: value.Pattern | None = None
+    """For format text: a regular expression; where it matches in a line, the file is parted into documents."""
+    namespaces: tuple[int, ...] | None = None
+    """For format mediawiki: the namespaces whose pages are read; left out: [0], articles."""
+
+    @field_validator("namespaces", mode="before")
+    @classmethod
+    def _numbers(cls, given: object) -> object:
+        return tuple(given) if isinstance(given, list) else given
+
     @model_validator(mode="after")
-    def _links_have_their_keys(self) -> Self:
+    def _keys_of_the_format(self) -> Self:
         if self.format == "links" and self.of is None:
             raise refusal("is missing; the source whose pages the links lead to, as common_crawl", "of")
-        for key in ("of", "min_score"):
-            if self.format != "links" and getattr(self, key) is not None:
-                raise refusal("belongs to format links", key)
+        for key, owner in {"of": "links", "min_score": "links", "split_at": "text", "namespaces": "mediawiki"}.items():
+            if self.format != owner and getattr(self, key) is not None:
+                raise refusal(f"belongs to format {owner}", key)
         return self
 
 
 class Extract(Section):
-    engine: Literal["blocks", "resiliparse", "whole_page"] = "blocks"
-    """resiliparse: the main text of a page; whole_page: all its visible text."""
+    engine: Literal["blocks", "resiliparse", "trafilatura", "whole_page"] = "blocks"
+    """blocks: the blocks of a page that read as main text; resiliparse: all it takes for content; trafilatura: a seventh as
+    fast; whole_page: all visible text."""
+    url_lists: value.OptionalPaths = ()
+    """Files or folders (UT1's) of hosts, URLs and words, one a line: a captured page that one names is rejected unread."""
     max_record_bytes: value.Size = 10_000_000
     """A record with a longer body, as stored or as decoded, is rejected and counted."""
     split_size: value.Size | None = None

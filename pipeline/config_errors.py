@@ -12,13 +12,10 @@ from pipeline.yaml_config import Document, Location
 
 # What the contract names and a later version builds. `*` is any name.
 PLANNED_VALUES: dict[Location, tuple[str, ...]] = {
-    ("sources", "*", "format"): ("text", "epub", "mediawiki"),
-    ("extract", "engine"): ("trafilatura",),
     ("quality", "select"): ("top_fraction",),
     ("quality", "select", "alpha"): ("fit",),
 }
 PLANNED_KEYS: tuple[Location, ...] = (
-    ("sources", "*", "base"),
     ("quality", "model"),
 )
 

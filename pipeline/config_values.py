@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 TOKENIZERS = ("gpt2", "cl100k_base", "o200k_base")
@@ -196,6 +196,15 @@ def _ngram(value: object) -> object:
     return value
 
 
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise refusal(f"{value!r} given, which is no regular expression: {error}") from None
+    return value
+
+
+Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
 Size = Annotated[int, Field(gt=0, lt=2**63), BeforeValidator(read_size, json_schema_input_type=int | str)]
 Count = Annotated[int, Field(gt=0, lt=2**63), BeforeValidator(read_count, json_schema_input_type=int | str)]
 CountOrNone = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(read_count, json_schema_input_type=int | str)]

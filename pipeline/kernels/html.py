@@ -15,7 +15,7 @@ from pipeline.kernels.blocks import chosen_text
 # over 60 s with 200,000.
 MAX_DEPTH = 2_000
 MAX_ATTRIBUTES = 10_000
-ENGINES = ("blocks", "resiliparse", "whole_page")
+ENGINES = ("blocks", "resiliparse", "trafilatura", "whole_page")
 
 
 class TooDeepError(Exception):
@@ -26,7 +26,7 @@ def main_text(html: str, engine: str = ENGINES[0], data: bytes | None = None) ->
     """The page's main text and a remark: `deep` if it is nested over MAX_DEPTH, so that its whole text is taken.
 
     `engine`: blocks takes the blocks that read as main text (kernels.blocks) of what resiliparse takes for content;
-    resiliparse takes all of that; whole_page all of the page.
+    resiliparse takes all of that; trafilatura its own (its fast mode); whole_page all of the page.
     `data`: the page as bytes of any encoding that contains ASCII, if at hand: the guard reads bytes.
     Raises TooDeepError.
 
@@ -42,7 +42,16 @@ def main_text(html: str, engine: str = ENGINES[0], data: bytes | None = None) ->
     remark = "deep" if depth > MAX_DEPTH and is_deeper(html, MAX_DEPTH) else None
     if engine == "blocks" and remark is None and (text := chosen_text(reduced_html(html))):
         return text, None
+    if engine == "trafilatura" and remark is None:
+        return _trafilatura(html), None
     return extract_plain_text(html, main_content=engine != "whole_page" and remark is None), remark
+
+
+def _trafilatura(html: str) -> str:
+    """trafilatura's fast mode (Barbaresi 2021) without comments; empty where it finds no main text."""
+    import trafilatura
+
+    return trafilatura.extract(html, fast=True, include_comments=False) or ""
 
 
 def reduced_html(html: str) -> str:

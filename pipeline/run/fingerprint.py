@@ -12,27 +12,47 @@ from pipeline import __version__
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.schema import STAGES
-from pipeline.sources.paths import Input, resolve
+from pipeline.sources.paths import Input, listed, resolve
+from pipeline.sources.storage import Storage
 
 Inputs = dict[str, list[Input]]  # by source; the files of decontaminate under names that no source can have
 BENCHMARKS, IGNORED = "benchmarks of decontaminate", "phrases that decontaminate ignores"
+URL_LISTS = "lists of URLs of extract"
 
 
 def resolve_inputs(config: Config) -> Inputs:
     """The files of each source and of the benchmarks; raises ConfigError for a pattern that matches nothing."""
     inputs: Inputs = {}
     for name, source in config.sources.items():
-        files = _resolve(f"sources.{name}.paths", source.paths)
+        files = _resolve(f"sources.{name}.paths", source.paths, source.storage_options)
+        if source.base and not is_index(files):
+            files = _listed(f"sources.{name}.paths", files, source.base, source.storage_options)
+        elif any(file.path.endswith((".paths", ".paths.gz")) for file in files):
+            raise ConfigError(f"sources.{name}.paths: a list of paths given; add `base:`, as https://data.commoncrawl.org/")
         inputs[name] = files[: source.limit] if source.limit else files
+    if config.extract.url_lists:
+        inputs[URL_LISTS] = _resolve("extract.url_lists", config.extract.url_lists)
     if config.decontaminate:
         inputs[BENCHMARKS] = _resolve("decontaminate.benchmarks", config.decontaminate.benchmarks)
         inputs[IGNORED] = _resolve("decontaminate.ignore", config.decontaminate.ignore)
     return inputs
 
 
-def _resolve(key: str, patterns: Any) -> list[Input]:
+def is_index(files: list[Input]) -> bool:
+    """Whether lists are Parquet: rows of Common Crawl's columnar index, each a capture."""
+    return bool(files) and all(file.path.endswith(".parquet") for file in files)
+
+
+def _resolve(key: str, patterns: Any, storage: Storage | None = None) -> list[Input]:
     try:
-        return resolve(list(patterns), Path.cwd())
+        return resolve(list(patterns), Path.cwd(), storage)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from None
+
+
+def _listed(key: str, lists: list[Input], base: str, storage: Storage) -> list[Input]:
+    try:
+        return listed(lists, base, storage)
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from None
 
@@ -66,11 +86,12 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     quality = config["quality"] or {}
     sensitive = [Path(path).read_text(encoding="utf-8") for path in config["annotate"]["sensitive_words"]]
     read = {
-        name: [source["format"], source["sample"], source["of"], source["min_score"], files[name]]
+        name: [{key: given for key, given in source.items() if key not in ("role", "paths", "limit")}, files[name]]
         for name, source in sources.items()
     }
+    sampled = any(one["sample"] < 1 for one in sources.values())
     return {
-        "ingest": [read, config["extract"], seed if any(one["sample"] < 1 for one in sources.values()) else None],
+        "ingest": [read, config["extract"], files.get(URL_LISTS), seed if sampled else None],
         "train_quality": [roles, quality.get("features"), config["language"], seed, config["annotate"]],
         "annotate": [dedup.get("shingle"), dedup.get("permutations"), config["annotate"], sensitive],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],

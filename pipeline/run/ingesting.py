@@ -1,5 +1,6 @@
 """The step of `ingest`: sources in, documents/, claims/ and rejected/ out."""
 
+import json
 from collections import Counter
 from functools import reduce
 
@@ -7,29 +8,35 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.accounts import Account, check
+from pipeline.config import Source
 from pipeline.errors import GuardError
+from pipeline.run.fingerprint import URL_LISTS, is_index
 from pipeline.run.output import Json
 from pipeline.run.work import Work
 from pipeline.schema import COUNTED, DOCUMENT, REJECTED
 from pipeline.sources.documents import part_files
+from pipeline.sources.paths import Input
 from pipeline.sources.read import read, read_links
 from pipeline.sources.reasons import FILE_REASONS, STRETCH_REASONS
+from pipeline.sources.url_lists import read_lists, store
 from pipeline.stages import ingest as stage
 
 LOST = [*FILE_REASONS, "read_error"]  # the guard counts files that have one of these
 WEBTEXT_SCORE = 3.0  # Radford et al. 2019: pages that Reddit posts with at least 3 karma linked to
 # Records that give a document or a row of rejected/ each; of other types only the number is kept.
-COUNTED_TYPES = ("response", "resource", "revisit", "conversion", "row")
+COUNTED_TYPES = ("response", "resource", "revisit", "conversion", "row", "file", "piece", "page")
 
 
 def ingest(work: Work) -> Json:
     """One write of everything read, by outcome; then the narrow tables from it."""
     config = work.config
+    listed = _url_lists(work)
     how = config.extract.engine, config.extract.max_record_bytes, config.extract.split_size or 0
     frames = [
-        stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how), one.sample, config.seed)
+        stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how, own), one.sample, config.seed)
         for name, one in config.sources.items()
         if one.format != "links"
+        for own in [_own(one, work.inputs[name]) | listed]
     ]
     ingested = work.write_partitioned("ingested", stage.ingest(frames), ["outcome", "origin"])
     rejected = stage.rejections(ingested.where(F.col("outcome") == REJECTED))
@@ -51,6 +58,26 @@ def ingest(work: Work) -> Json:
     return _counts(work, ingested.where(F.col("outcome") == COUNTED), links)
 
 
+def _url_lists(work: Work) -> dict[str, str]:
+    """The option that names the array of URL lists, if there are any."""
+    if not work.config.extract.url_lists:
+        return {}
+    hashes = read_lists([file.path for file in work.inputs[URL_LISTS]])
+    return {"url_lists": store(hashes, work.folder / "_checkpoints" / "url_lists")}
+
+
+def _own(source: Source, files: list[Input]) -> dict[str, str]:
+    """What only the source's format takes, and how its files are reached."""
+    given = {"storage": json.dumps(source.storage_options)} if source.storage_options else {}
+    if source.base and source.format in ("warc", "wet") and is_index(files):
+        given["base"] = source.base
+    if source.split_at is not None:
+        given["split_at"] = source.split_at
+    if source.namespaces is not None:
+        given["namespaces"] = json.dumps(source.namespaces)
+    return given
+
+
 def _claims(work: Work) -> tuple[dict[str, Json], DataFrame | None]:
     """claims/; what each source of links gave, and rows of REJECTIONS for lines that are no links."""
     if not work.links:
@@ -61,7 +88,7 @@ def _claims(work: Work) -> tuple[dict[str, Json], DataFrame | None]:
         name: stage.LinkRule(one.of or "", WEBTEXT_SCORE if one.min_score is None else one.min_score, one.sample)
         for name, one in sources.items()
     }
-    lists = [read_links(work.spark, name, work.inputs[name]) for name in rules]
+    lists = [read_links(work.spark, name, work.inputs[name], _own(sources[name], [])) for name in rules]
     links = work.checkpoint("links", reduce(DataFrame.unionByName, lists))
     linked = work.checkpoint("linked", stage.linked(links, rules, work.config.seed))
     claims = work.write("claims", stage.claims(linked, work.staged("documents"), rules), narrow=True)

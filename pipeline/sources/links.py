@@ -19,8 +19,9 @@ from pipeline.kernels.urls import url_key
 from pipeline.schema import LINKS
 from pipeline.sources.paths import open_input
 from pipeline.sources.splits import FilePartition
+from pipeline.sources.storage import Storage
 from pipeline.sources.tables import inflated, line_fields
-from pipeline.sources.warc import input_files
+from pipeline.sources.warc import input_files, storage_of
 
 MAX_LINE = 1 << 20
 MAX_SCORE = 1e12  # so that sums are exact
@@ -47,7 +48,7 @@ class LinksSource(DataSource):
 class LinksReader(DataSourceReader):
     def __init__(self, options: dict[str, str]) -> None:
         self.paths = [file.path for file in input_files(options)]
-        self.origin = options.get("origin", "links")
+        self.origin, self.storage = options.get("origin", "links"), storage_of(options)
 
     def partitions(self) -> Sequence[FilePartition]:
         return [FilePartition(path) for path in self.paths]
@@ -55,7 +56,7 @@ class LinksReader(DataSourceReader):
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         assert isinstance(partition, FilePartition)
         held: list[Link] = []
-        for link in links(partition.path):
+        for link in links(partition.path, self.storage):
             held.append(link)
             if len(held) == BATCH:
                 yield self._batch(held, partition.path)
@@ -69,11 +70,11 @@ class LinksReader(DataSourceReader):
         return pa.record_batch([[self.origin] * n, urls, scores, [path] * n, offsets, reasons], schema=ARROW)
 
 
-def links(path: str) -> Iterator[Link]:
+def links(path: str, storage: Storage | None = None) -> Iterator[Link]:
     """Every link of a file, and a row with a reason for each line that is none or for the file that cannot be read."""
     n = 0
     try:
-        with open_input(path) as stream:
+        with open_input(path, storage) as stream:
             for offset, fields in _lines(stream):
                 n += 1
                 yield _link(fields, offset)

@@ -16,9 +16,11 @@ MAX_PIECE = 1 << 18  # inflated bytes handed on at once
 DAMAGE: tuple[type[Exception], ...] = (zlib.error, zstandard.ZstdError)  # type: ignore[assignment]  # zlib_ng's stub
 LOOK_AHEAD = 4096  # enough of a member to see how it begins
 PADDING = b"\0\r\n \t"
-BEGINS_RECORD = re.compile(rb"[\r\n]*WARC/\d")
+# A WARC record, or one of ARC: `http://… 93.184.216.119 20140216050221 text/html 1591`.
+BEGINS_RECORD = re.compile(
+    rb"[\r\n]*(?:WARC/\d|(?:filedesc|https?|ftp|dns):[^\n]{1,3000}? \d{8,20} [^\n]{0,300}(?:\d|-1)\r?\n)"
+)
 SKIPPABLE_FRAME = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # of zstd: magic, size, bytes that mean nothing to a reader
-BEGINS_ARC = re.compile(rb"\s*filedesc:")
 
 
 class Piece(NamedTuple):

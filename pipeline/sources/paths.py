@@ -1,12 +1,15 @@
 """Which files a source names, and how one is opened: local paths, and whatever fsspec reaches."""
 
 import glob
+import gzip
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from pipeline.errors import ConfigError
+from pipeline.sources.storage import Storage, open_remote, patiently
 
 GLOB_CHARACTERS = frozenset("*?[")
 
@@ -21,14 +24,14 @@ class Input(NamedTuple):
     modified: str
 
 
-def resolve(patterns: list[str], base: Path) -> list[Input]:
+def resolve(patterns: list[str], base: Path, storage: Storage | None = None) -> list[Input]:
     """The files that `patterns` name (files, globs, folders, URLs), sorted, each once; relative ones start at `base`.
 
-    Raises ConfigError for a pattern that matches nothing.
+    `storage`: fsspec's options for URLs. Raises ConfigError for a pattern that matches nothing or cannot be looked up.
     """
     found: dict[str, Input] = {}
     for pattern in patterns:
-        inputs = _remote(pattern) if is_remote(pattern) else _local(pattern, base)
+        inputs = _remote(pattern, storage) if is_remote(pattern) else _local(pattern, base)
         if not inputs:
             what = "the folder is empty" if _local_path(pattern, base).is_dir() else "no such file"
             raise ConfigError(f"paths: {pattern!r} matches nothing under {base}: {what}")
@@ -62,11 +65,17 @@ def _local(pattern: str, base: Path) -> list[Input]:
     ]
 
 
-def _remote(pattern: str) -> list[Input]:
+def _remote(pattern: str, storage: Storage | None) -> list[Input]:
     import fsspec
 
-    system, path = fsspec.core.url_to_fs(pattern)
-    entries = (system.glob if GLOB_CHARACTERS & set(pattern) else system.find)(path, detail=True)
+    try:
+        system, path = fsspec.core.url_to_fs(pattern, **dict(storage or {}))
+        is_glob = bool(GLOB_CHARACTERS & set(pattern))
+        entries = patiently(partial(system.glob, path, detail=True) if is_glob else partial(_found, system, path))
+    except FileNotFoundError:
+        return []
+    except (OSError, ImportError, ValueError, TypeError) as error:
+        raise ConfigError(f"paths: {pattern!r} cannot be looked up: {error}") from None
     return [
         Input(system.unstrip_protocol(name), int(entry.get("size") or 0), _version(entry))
         for name, entry in entries.items()
@@ -74,18 +83,57 @@ def _remote(pattern: str) -> list[Input]:
     ]
 
 
+def _found(system: Any, path: str) -> dict[str, dict[str, Any]]:
+    """A file, or all that a folder holds."""
+    entry = system.info(path)
+    return {entry["name"]: entry} if entry.get("type") == "file" else cast("Any", system.find(path, detail=True))
+
+
+def listed(lists: list[Input], base: str, storage: Storage | None = None) -> list[Input]:
+    """The files that lists such as Common Crawl's warc.paths.gz name, a line each, below the folder or URL `base`, in the
+    lists' order. Of a remote file the size stays unknown, so that one task reads it.
+
+    Raises ConfigError for a list that cannot be read and for a line that leads out of `base`.
+    """
+    found: dict[str, Input] = {}
+    for one in lists:
+        try:
+            with open_input(one.path, storage) as stream:
+                data = stream.read()
+            lines = (gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data).decode("utf-8").split("\n")
+        except (OSError, EOFError, ValueError) as error:
+            raise ConfigError(f"{one.path} cannot be read as a list of paths: {error}") from None
+        for number, line in enumerate(map(str.strip, lines), 1):
+            if not line:
+                continue
+            if leads_out(line):
+                raise ConfigError(f"{one.path}:{number}: {line!r} leads out of `base`; allowed: paths below {base}")
+            path = f"{base.rstrip('/')}/{line}"
+            found.setdefault(path, Input(path, 0, "") if is_remote(path) else _stated(path))
+    return list(found.values())
+
+
+def leads_out(path: str) -> bool:
+    """Whether a path that a list gives is another place than below the list's base."""
+    return "://" in path or path.startswith("/") or ".." in path.split("/")
+
+
+def _stated(path: str) -> Input:
+    try:
+        status = Path(path.removeprefix("file://")).stat()
+    except OSError:
+        return Input(path, 0, "")  # reading it will tell
+    return Input(path, status.st_size, str(status.st_mtime_ns))
+
+
 def _version(entry: dict[str, Any]) -> str:
     given = entry.get("ETag") or entry.get("LastModified") or entry.get("mtime") or entry.get("created") or ""
     return given.isoformat() if isinstance(given, datetime) else str(given)
 
 
-def open_input(path: str) -> IO[bytes]:
+def open_input(path: str, storage: Storage | None = None) -> IO[bytes]:
     """The file's bytes, seekable. Raises OSError where it cannot be opened."""
-    if not is_remote(path):
-        return Path(path.removeprefix("file://")).open("rb")
-    import fsspec
-
-    return cast("IO[bytes]", fsspec.open(path, "rb").open())
+    return open_remote(path, storage) if is_remote(path) else Path(path.removeprefix("file://")).open("rb")
 
 
 def common_folder(paths: list[str]) -> str:

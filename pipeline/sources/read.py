@@ -1,16 +1,21 @@
 """A source's files as a DataFrame of INGESTED rows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 
+from pipeline.sources.books import EpubSource, TextSource
 from pipeline.sources.links import LinksSource
+from pipeline.sources.mediawiki import MediawikiSource
 from pipeline.sources.paths import Input
 from pipeline.sources.tables import JsonLinesSource, ParquetSource
 from pipeline.sources.warc import WarcSource, WetSource
 
-FORMATS = {"warc": WarcSource, "wet": WetSource, "jsonl": JsonLinesSource, "parquet": ParquetSource}
+FORMATS = {
+    "warc": WarcSource, "wet": WetSource, "jsonl": JsonLinesSource, "parquet": ParquetSource, "text": TextSource,
+    "epub": EpubSource, "mediawiki": MediawikiSource,
+}  # fmt: skip
 
 
 def read(
@@ -21,8 +26,12 @@ def read(
     engine: str,
     max_record_bytes: int,
     split_size: int = 0,
+    own: Mapping[str, str] | None = None,
 ) -> DataFrame:
-    """Rows of INGESTED in the files' order, one partition a file or a range of it. Nothing is read before an action."""
+    """Rows of INGESTED in the files' order, one partition a file or a range of it. Nothing is read before an action.
+
+    `own`: what only this format takes, as its module says.
+    """
     source = FORMATS[format]
     spark.dataSource.register(source)
     options = {
@@ -32,12 +41,14 @@ def read(
         "origin": origin,
         "engine": engine,
         "max_record_bytes": str(max_record_bytes),
-    }
+    } | dict(own or {})
     return spark.read.format(source.name()).options(**options).load()
 
 
-def read_links(spark: SparkSession, origin: str, files: Sequence[Input]) -> DataFrame:
+def read_links(
+    spark: SparkSession, origin: str, files: Sequence[Input], own: Mapping[str, str] | None = None
+) -> DataFrame:
     """Rows of LINKS, one partition a file."""
     spark.dataSource.register(LinksSource)
     paths = json.dumps([file.path for file in files])
-    return spark.read.format(LinksSource.name()).options(paths=paths, origin=origin).load()
+    return spark.read.format(LinksSource.name()).options(paths=paths, origin=origin, **dict(own or {})).load()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from pipeline.sources import arc
 from pipeline.sources.members import PADDING, Event
 from pipeline.sources.sections import NEXT_HEADER, OVERLAP, SKIP, Tape
 
@@ -93,6 +94,8 @@ def _next_item(tape: Tape, max_record_bytes: int) -> Record | Stretch | None:
     begin, offset = tape.position, tape.offset(tape.position)
     tape.fill(MAX_HEADER)
     if not HEADER_LINE.match(tape.buffer):
+        if (begin == 0 or tape.next_header is arc.NEXT_LINE) and (line := arc.LINE.match(tape.buffer)):
+            return _arc_record(tape, line, max_record_bytes)
         return _stretch(tape, begin, "garbage")
     size = header_size(tape.buffer)
     headers = parse_header(tape.buffer[:size])
@@ -114,6 +117,34 @@ def _next_item(tape: Tape, max_record_bytes: int) -> Record | Stretch | None:
     else:
         length = None if tape.skip_padding() or begin > MAX_LEADING_BLANKS else tape.member_length()
     return Record(headers["warc-type"].lower(), headers, block, offset, length, fault)
+
+
+def _arc_record(tape: Tape, line: re.Match[bytes], max_record_bytes: int) -> Record:
+    """Lengths of ARC are believed where the bytes are there: nothing marks the end of a record."""
+    tape.next_header, tape.overlap = arc.NEXT_LINE, arc.OVERLAP
+    begin, offset, headers = tape.position, tape.offset(tape.position), arc.arc_headers(line)
+    tape.advance(line.end())
+    claimed = content_length(headers)
+    block, fault = b"", None
+    if claimed is None:
+        fault = _fault(tape, overruns=False)
+    elif claimed > max_record_bytes:
+        left = claimed
+        while left and tape.fill(1):
+            step = min(left, len(tape.buffer))
+            tape.advance(step)
+            left -= step
+        fault = _fault(tape, overruns=True) if left else "too_large"
+    elif tape.fill(claimed):
+        block = bytes(memoryview(tape.buffer)[:claimed])
+        tape.advance(claimed)
+    else:
+        fault = _fault(tape, overruns=True)
+    if tape.is_plain:
+        length = line.end() + len(block) if fault is None else None
+    else:
+        length = None if tape.skip_padding() or begin > MAX_LEADING_BLANKS else tape.member_length()
+    return Record(headers["warc-type"], headers, block, offset, length, fault)
 
 
 def _stretch(tape: Tape, begin: int, reason: str) -> Stretch | None:

@@ -23,6 +23,7 @@ class Tape:
         self._events = walk(begin)
         self._pending: Event | None = None
         self.rewound = False
+        self.next_header, self.overlap = NEXT_HEADER, OVERLAP  # how a record is found that no length leads to
         self._clear()
 
     def _clear(self) -> None:
@@ -96,10 +97,10 @@ class Tape:
         """Moves to the next line that can begin a record, or to the section's end."""
         while True:
             more = self.fill(SKIP)
-            if found := NEXT_HEADER.search(self.buffer):
+            if found := self.next_header.search(self.buffer):
                 self.advance(found.start(1))
                 return True
-            self.advance(len(self.buffer) - OVERLAP if more else len(self.buffer))
+            self.advance(len(self.buffer) - self.overlap if more else len(self.buffer))
             if not more:
                 return False
 

@@ -22,7 +22,7 @@ from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources.paths import common_folder, open_input
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
 from pipeline.sources.splits import FilePartition
-from pipeline.sources.warc import input_files
+from pipeline.sources.warc import input_files, storage_of
 
 TEXT_FIELDS = ("text", "contents", "raw_content", "content")
 TAKEN_FIELDS = frozenset({*TEXT_FIELDS, "id", "url", "dump", "date", "metadata"})
@@ -60,6 +60,7 @@ class TableReader(DataSourceReader):
         self.paths, self.kind = [file.path for file in input_files(options)], kind
         self.origin = options.get("origin", kind)
         self.folder = common_folder(self.paths)
+        self.storage = storage_of(options)
         self.max_bytes = max(MIN_LINE_BYTES, int(options.get("max_record_bytes", 0)))
 
     def partitions(self) -> Sequence[FilePartition]:
@@ -73,7 +74,7 @@ class TableReader(DataSourceReader):
         """A document or a rejection for each row, and their count."""
         n = 0
         try:
-            with open_input(path) as stream:
+            with open_input(path, self.storage) as stream:
                 read = json_rows(stream, self.max_bytes) if self.kind == "jsonl" else parquet_rows(stream)
                 for offset, length, fields in read:
                     n += 1

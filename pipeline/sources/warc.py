@@ -1,8 +1,8 @@
-"""WARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record that counts;
+"""WARC and ARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record of text;
 `wet` takes the text of conversion records, too.
 
 Options, all strings: `paths`, a JSON list of files in the order of the partitions (or Spark's own `path`), `sizes`, their
-bytes, `split_size` (bytes of a partition), `origin`, `engine` (blocks | resiliparse | whole_page) and `max_record_bytes`.
+bytes, `split_size` (bytes of a partition), `origin`, `engine` (kernels.html) and `max_record_bytes`.
 """
 
 import json
@@ -19,11 +19,14 @@ from pipeline.kernels.charset import decode
 from pipeline.kernels.html import ENGINES, TooDeepError, main_text
 from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources import http
-from pipeline.sources.members import BEGINS_ARC, LOOK_AHEAD, PADDING, Event, beginning, codec_of, plain
+from pipeline.sources.captures import CapturePartition, capture_rows, row_groups
+from pipeline.sources.members import PADDING, Event, codec_of, plain
 from pipeline.sources.paths import Input, common_folder, open_input, resolve
 from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
 from pipeline.sources.splits import FilePartition, Range, split
+from pipeline.sources.storage import Storage
+from pipeline.sources.url_lists import is_listed, mapped
 
 MAX_RECORD_BYTES = 10_000_000
 HEAD_BYTES = 1 << 16  # looked at to know what a file is
@@ -38,6 +41,8 @@ class Reading(NamedTuple):
     engine: str
     max_record_bytes: int
     wet: bool = False  # conversion records are documents
+    storage: Storage | None = None  # fsspec's options
+    url_lists: str = ""  # the array of sources.url_lists
 
 
 class WarcSource(DataSource):
@@ -68,21 +73,28 @@ class WetSource(WarcSource):
 class WarcReader(DataSourceReader):
     def __init__(self, options: dict[str, str], wet: bool = False) -> None:
         self.files = input_files(options)
+        self.base = options.get("base", "")  # given: the files are an index, whose captures lie below it
         self.split_size = int(options.get("split_size", 0))
         self.reading = Reading(
             options.get("origin", "warc"),
-            common_folder([file.path for file in self.files]),
+            f"{self.base.rstrip('/')}/" if self.base else common_folder([file.path for file in self.files]),
             options.get("engine", ENGINES[0]),
             int(options.get("max_record_bytes", MAX_RECORD_BYTES)),
             wet,
+            storage_of(options),
+            options.get("url_lists", ""),
         )
         if self.reading.engine not in ENGINES:
             raise ValueError(f"engine: {self.reading.engine!r} is none of {', '.join(ENGINES)}")
 
-    def partitions(self) -> Sequence[FilePartition]:
-        return split(self.files, self.split_size)
+    def partitions(self) -> Sequence[FilePartition] | Sequence[CapturePartition]:
+        return row_groups(self.files, self.reading.storage) if self.base else split(self.files, self.split_size)
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        if isinstance(partition, CapturePartition):
+            reading, limit = self.reading, self.reading.max_record_bytes
+            found = capture_rows(partition, self.base, reading.storage, limit, lambda item, path: _row(item, path, reading))
+            return batches(found, reading.origin)
         assert isinstance(partition, FilePartition)
         return batches(file_rows(partition.path, self.reading, partition.start, partition.end), self.reading.origin)
 
@@ -97,6 +109,11 @@ def input_files(options: dict[str, str]) -> list[Input]:
     return [Input(path, int(size), "") for path, size in zip(paths, sizes, strict=True)]
 
 
+def storage_of(options: dict[str, str]) -> Storage:
+    """fsspec's options, `storage`, a JSON object."""
+    return dict(json.loads(options.get("storage", "{}")))
+
+
 def file_rows(path: str, reading: Reading, start: int = 0, end: int | None = None) -> Iterator[Row]:
     """A document or rejection for each record that may hold text and begins in the range from `start` to `end`, a rejection
     for each damaged stretch; then counts. What concerns the whole file is told by the range from 0.
@@ -104,7 +121,7 @@ def file_rows(path: str, reading: Reading, start: int = 0, end: int | None = Non
     counts, held = Counter[str](), list[Row]()
     lacks, detail = start == 0, "it holds no WARC record"  # `lacks`: nothing seen says that the file holds a record
     try:
-        with open_input(path) as stream:
+        with open_input(path, reading.storage) as stream:
             walk = open_walk(stream, start, end)
             if isinstance(walk, str):
                 yield rejected(walk, path, 0)
@@ -145,8 +162,6 @@ def open_walk(stream: IO[bytes], start: int = 0, end: int | None = None) -> Walk
     codec = codec_of(head)
     if head.startswith(LZ4_MAGIC):
         return None if start else "unsupported_compression"
-    if BEGINS_ARC.match(beginning(codec, head[:LOOK_AHEAD]) if codec else head):
-        return None if start else "unsupported_arc"
     if codec is None:
         return None if start else Walk(lambda offset: plain(stream, offset), True, 0, None)
     part = Range(stream, codec, end)
@@ -161,7 +176,10 @@ def _row(item: Record | Stretch, path: str, reading: Reading) -> Row | None:
         return rejected("damaged_other", path, item.offset, f"{item.kind}: {item.fault}") if item.fault else None
     headers = item.headers
     text, remark, detail = "", item.fault, None
-    if not item.fault:
+    url = headers.get("warc-target-uri", "").strip("<> ") or None
+    if not item.fault and url and reading.url_lists and is_listed(url, mapped(reading.url_lists)):
+        remark = "url_list"
+    elif not item.fault:
         try:
             text, remark = page_text(item, reading)
         except Exception as error:  # whatever a page does to a parser costs this page
@@ -169,7 +187,7 @@ def _row(item: Record | Stretch, path: str, reading: Reading) -> Row | None:
     row = Row(
         DOCUMENT if text else REJECTED,
         id=headers.get("warc-record-id", "").strip("<> ") or None,
-        url=headers.get("warc-target-uri", "").strip("<> ") or None,
+        url=url,
         dump=dump_of(path),
         date=iso_date(headers.get("warc-date", "")),
         text=text or None,

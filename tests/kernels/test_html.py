@@ -23,6 +23,14 @@ def test_whole_page_keeps_them():
     assert "All rights reserved" in text
 
 
+def test_trafilatura_reads_what_a_reader_would_and_the_guard_stands_before_it():
+    text, _ = main_text(PAGE.replace("<p>The heavy", "<p>And again. </p>" * 20 + "<p>The heavy"), "trafilatura")
+    assert "The heavy grains stay at the bottom of the pan." in text
+    assert "Home" not in text
+    assert main_text("", "trafilatura") == ("", None)
+    assert main_text("<div>" * 3_000 + "gold", "trafilatura") == ("gold", "deep")
+
+
 def test_deep_page_is_read_whole_in_linear_time():
     html = "<nav>Menu</nav>" + "<div>" * 100_000 + "gold" + "</div>" * 100_000
     start = time.perf_counter()
