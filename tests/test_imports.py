@@ -25,7 +25,7 @@ WRAPPED = {
 }
 SHARED_KERNELS = {f"pipeline.kernels.{part}" for part in ("text", "hashing", "buffers", "edits")}
 # Kernels that are parts of one another.
-METRICS = {"metrics", "lines", "repetition", "characters", "sentences"}
+METRICS = {"metrics", "lines", "repetition", "characters", "sentences", "mojibake"}
 PARTS = dict.fromkeys(METRICS, METRICS) | {
     "html": {"blocks"}, "tokens": {"gpt2"}, "line_removal": {"characters"}, "cleaning": {"pii", "line_removal", "chinese"},
 }  # fmt: skip

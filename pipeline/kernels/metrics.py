@@ -32,6 +32,7 @@ from pipeline.kernels.characters import (
     count_characters,
 )
 from pipeline.kernels.lines import count_lines, lines, paragraphs
+from pipeline.kernels.mojibake import count_mojibake
 from pipeline.kernels.repetition import count_duplicates, count_repetition
 from pipeline.kernels.sentences import count_sentences
 from pipeline.kernels.text import Units, decode_at, unit_hash
@@ -85,6 +86,7 @@ DEFINITIONS: dict[str, Metric] = {
     "curly_bracket_count": Metric(_COUNT, "`{`", _C4),
     "boilerplate_word_fraction": Metric(_FRACTION, "words in lines that RefinedWeb flags (kernels.sentences), of all words", "Penedo et al. 2023 (RefinedWeb), appendix G.2"),  # noqa: E501
     "line_count": Metric(_COUNT, "lines", _OURS),
+    "mojibake_word_ratio": Metric(_FRACTION, "signs of a wrong charset (kernels.mojibake) a word", _OURS),
     "distinct_word_fraction": Metric(_FRACTION, "distinct words, of all words", "Weber et al. 2024 (RedPajama-V2)"),
     "latin_fraction": Metric(_FRACTION, "Latin letters, full-width ones included, of all code points", _OURS),
     "digit_fraction": Metric(_FRACTION, "decimal digits of any script, of all code points", _OURS),
@@ -221,6 +223,7 @@ def measure(texts: pa.Array, found: Units, counted: Counted = _NOTHING) -> dict[
         "curly_bracket_count": of[CURLY_BRACKETS],
         "boilerplate_word_fraction": _ratio(boilerplate, n_words),
         "line_count": n_lines,
+        "mojibake_word_ratio": _ratio(count_mojibake(texts), n_words),
         "distinct_word_fraction": _ratio(repetition[0], n_words),
         "latin_fraction": _ratio(of[LATINS], code_points),
         "digit_fraction": _ratio(of[DIGITS], code_points),

@@ -21,9 +21,8 @@ from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources.epub import BadEpubError, TooLargeError, read_epub
 from pipeline.sources.paths import common_folder, open_input
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, rejected
-from pipeline.sources.splits import FilePartition
+from pipeline.sources.splits import FilePartition, input_files, storage_of
 from pipeline.sources.tables import MIN_LINE_BYTES, inflated
-from pipeline.sources.warc import input_files, storage_of
 
 CHARSET_BYTES = 1 << 20  # of a file that is parted: its beginning tells the charset
 Read = Callable[[IO[bytes], str], Iterator[Row]]

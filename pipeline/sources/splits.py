@@ -5,19 +5,37 @@ member: what one task reads behind its range the next one passes over. So any ra
 plain, or compressed as one member, is read by the task of its first range.
 """
 
+import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import IO
 
 from pyspark.sql.datasource import InputPartition
 
 from pipeline.sources.members import BEGINS_RECORD, Codec, Event, Feed, Piece, members, seek_record
-from pipeline.sources.paths import Input
+from pipeline.sources.paths import Input, resolve
+from pipeline.sources.storage import Storage
 
 SPLIT_SIZE = 32 << 20  # bytes of a range where the config names none
 MAX_SPLITS = 10_000  # of a source; beyond, ranges grow: a crawl of 90,000 files is parted by files alone
 # A record may hold a WARC file, whose members look like the archive's own. So a range walks through the members that begin
 # so many bytes before it: longer than any body that a crawl stores (Common Crawl: 5 MiB at most).
 LOOK_BACK = 6 << 20
+
+
+def input_files(options: dict[str, str]) -> list[Input]:
+    """`paths` and `sizes` as given, else the files that Spark's `path` names."""
+    given = {name.lower(): value for name, value in options.items()}
+    if "paths" not in given:
+        return resolve([given["path"]], Path.cwd())
+    paths = [str(path) for path in json.loads(given["paths"])]
+    sizes = json.loads(given["sizes"]) if "sizes" in given else [0] * len(paths)
+    return [Input(path, int(size), "") for path, size in zip(paths, sizes, strict=True)]
+
+
+def storage_of(options: dict[str, str]) -> Storage:
+    """fsspec's options, `storage`, a JSON object."""
+    return dict(json.loads(options.get("storage", "{}")))
 
 
 class FilePartition(InputPartition):

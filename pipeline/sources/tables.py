@@ -21,8 +21,7 @@ from pyspark.sql.types import StructType
 from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources.paths import common_folder, open_input
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
-from pipeline.sources.splits import FilePartition
-from pipeline.sources.warc import input_files, storage_of
+from pipeline.sources.splits import FilePartition, input_files, storage_of
 
 TEXT_FIELDS = ("text", "contents", "raw_content", "content")
 TAKEN_FIELDS = frozenset({*TEXT_FIELDS, "id", "url", "dump", "date", "metadata"})

@@ -5,10 +5,9 @@ Options, all strings: `paths`, a JSON list of files in the order of the partitio
 bytes, `split_size` (bytes of a partition), `origin`, `engine` (kernels.html) and `max_record_bytes`.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from functools import partial
 from typing import IO, NamedTuple
 
 import pyarrow as pa
@@ -21,10 +20,10 @@ from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources import http
 from pipeline.sources.captures import CapturePartition, capture_rows, row_groups
 from pipeline.sources.members import PADDING, Event, codec_of, plain
-from pipeline.sources.paths import Input, common_folder, open_input, resolve
+from pipeline.sources.paths import common_folder, open_input
 from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
-from pipeline.sources.splits import FilePartition, Range, split
+from pipeline.sources.splits import FilePartition, Range, input_files, split, storage_of
 from pipeline.sources.storage import Storage
 from pipeline.sources.url_lists import is_listed, mapped
 
@@ -92,26 +91,11 @@ class WarcReader(DataSourceReader):
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         if isinstance(partition, CapturePartition):
-            reading, limit = self.reading, self.reading.max_record_bytes
-            found = capture_rows(partition, self.base, reading.storage, limit, lambda item, path: _row(item, path, reading))
-            return batches(found, reading.origin)
+            limit, make_row = self.reading.max_record_bytes, partial(_row, reading=self.reading)
+            found = capture_rows(partition, self.base, self.reading.storage, limit, make_row)
+            return batches(found, self.reading.origin)
         assert isinstance(partition, FilePartition)
         return batches(file_rows(partition.path, self.reading, partition.start, partition.end), self.reading.origin)
-
-
-def input_files(options: dict[str, str]) -> list[Input]:
-    """`paths` and `sizes` as given, else the files that Spark's `path` names."""
-    given = {name.lower(): value for name, value in options.items()}
-    if "paths" not in given:
-        return resolve([given["path"]], Path.cwd())
-    paths = [str(path) for path in json.loads(given["paths"])]
-    sizes = json.loads(given["sizes"]) if "sizes" in given else [0] * len(paths)
-    return [Input(path, int(size), "") for path, size in zip(paths, sizes, strict=True)]
-
-
-def storage_of(options: dict[str, str]) -> Storage:
-    """fsspec's options, `storage`, a JSON object."""
-    return dict(json.loads(options.get("storage", "{}")))
 
 
 def file_rows(path: str, reading: Reading, start: int = 0, end: int | None = None) -> Iterator[Row]:
@@ -163,7 +147,7 @@ def open_walk(stream: IO[bytes], start: int = 0, end: int | None = None) -> Walk
     if head.startswith(LZ4_MAGIC):
         return None if start else "unsupported_compression"
     if codec is None:
-        return None if start else Walk(lambda offset: plain(stream, offset), True, 0, None)
+        return None if start else Walk(partial(plain, stream), True, 0, None)
     part = Range(stream, codec, end)
     begin = part.first_record(start) if start else 0
     return None if begin is None else Walk(part.walk, False, begin, part)

@@ -149,6 +149,7 @@ def plain(text: str) -> dict[str, Any]:
         "curly_bracket_count": text.count("{"),
         "boilerplate_word_fraction": ratio(flagged, n_words),
         "line_count": n_lines,
+        "mojibake_word_ratio": ratio(len(re.findall("\ufffd|锟斤拷|â€|[ÂÃ](?=[\u0080-\u00bf])", text)), n_words),
         "distinct_word_fraction": ratio(len(set(words)), n_words),
         "latin_fraction": ratio(count(text, is_latin), n),
         "digit_fraction": ratio(count(text, str.isdecimal), n),
