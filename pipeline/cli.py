@@ -71,6 +71,35 @@ def run(
 
 
 @app.command()
+def plan(
+    arguments: Arguments = None,
+    debug: Debug = False,
+) -> None:
+    """Forecast a run from a little of every input: documents, tokens, epochs, disk, time, and what is impossible.
+
+    Reads the first megabytes of a few files of each source and runs the first stages over them. Writes nothing.
+    """
+    with finishing(debug):
+        path, overrides = split_arguments(arguments or [])
+        if path is None:
+            raise ConfigError("command line: no config given; allowed: CONFIG [key.sub=value ...]")
+        _plan(path, overrides)
+
+
+@app.command()
+def explain(
+    output: Output,
+    key: Annotated[str, typer.Argument(metavar="ID_OR_URL", help="Of a document or a record.", show_default=False)],
+    debug: Debug = False,
+) -> None:
+    """Show one record's whole way: what was measured, each limit, the draw, what replaced it."""
+    with finishing(debug):
+        from pipeline.explain import explain as tell
+
+        print(tell(output, key))
+
+
+@app.command()
 def report(output: Output, debug: Debug = False) -> None:
     """Render OUTPUT/report again from the stored counts."""
     with finishing(debug):
@@ -161,6 +190,20 @@ def curate(
         run_stages(config, lambda: _open_spark(config), until=until, only=only, fresh=fresh)
     finally:
         _stop_spark()
+
+
+def _plan(path: Path, overrides: Sequence[str]) -> None:
+    from pipeline.config import load_config
+    from pipeline.report.forecast import forecast_text
+
+    config = load_config(path, overrides)
+    from pipeline.run.planning import forecast
+
+    try:
+        made = forecast(config, lambda: _open_spark(config))
+    finally:
+        _stop_spark()
+    print(f"\n{forecast_text(made)}")
 
 
 def _open_spark(config: "Config") -> "SparkSession":

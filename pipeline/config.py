@@ -135,14 +135,15 @@ class Filters(Section):
 
 class Features(Section):
     buckets: Annotated[int, Field(ge=2, le=2**24)] = 2**18
-    """Hashed word counts: A.1 uses Spark's HashingTF, which has 2^18 buckets."""
+    """Of hashed words. A.1: raw counts of Spark's HashingTF, which has 2^18; here their square roots, scaled to length 1."""
 
 
 class Pareto(Section):
     rule: Literal["pareto"] = "pareto"
     """Keep iff a Pareto draw exceeds 1 - score (A.1)."""
-    alpha: Annotated[float, Field(gt=0)] = 9.0
-    """9 in A.1: P(keep | score) = (2 - score)^-alpha. The Pile used 3."""
+    alpha: value.Alpha = 9.0
+    """9 in A.1: P(keep | score) = (2 - score)^-alpha. The Pile used 3. fit: for each language the alpha, up to 30, at which
+    the kept raw documents' scores are nearest to the references', by Wasserstein-1 distance on what is held out."""
 
 
 class Threshold(Section):
@@ -152,19 +153,36 @@ class Threshold(Section):
     """Least quality score kept, in [0, 1]."""
 
 
+class TopFraction(Section):
+    rule: Literal["top_fraction"] = "top_fraction"
+    """Keep the best of each language."""
+    keep: Annotated[float, Field(gt=0, le=1)]
+    """Share of the scored raw documents that reach the rule, exactly; ties by the text's hash."""
+
+
 class NoSelection(Section):
     rule: Literal["none"] = "none"
     """Score every document, drop none for its score."""
 
 
-Rule = Annotated[Pareto | Threshold | NoSelection, Field(discriminator="rule")]
+Rule = Annotated[Pareto | Threshold | TopFraction | NoSelection, Field(discriminator="rule")]
 
 
 class Quality(Section):
     features: Features = Features()
     """What the classifier sees of a document."""
+    model: value.InputPath | None = None
+    """A fastText classifier of your own instead (DCLM's way), for every language; nothing is trained then."""
+    label: Annotated[str, Field(min_length=1)] = "__label__hq"
+    """The label of `model` whose probability is the score; DCLM's models call it __label__hq, and the other __label__cc."""
     select: Annotated[Rule, value.bare_rule_or(Rule)] = Pareto()
-    """{rule: pareto, alpha: 9} | {rule: threshold, min: 0.5} | {rule: none}."""
+    """{rule: pareto, alpha: 9 | fit} | {rule: threshold, min: 0.5} | {rule: top_fraction, keep: 0.3} | {rule: none}."""
+
+    @model_validator(mode="after")
+    def _alpha_of_references(self) -> Self:
+        if self.model is not None and isinstance(self.select, Pareto) and self.select.alpha == "fit":
+            raise refusal("fit needs the classifier that the run trains, but `model` is given; a number", "select.alpha")
+        return self
 
 
 class Dedup(Section):
@@ -366,7 +384,7 @@ class Config(Section):
     @classmethod
     def _learnable(cls, quality: Quality | None, info: ValidationInfo) -> Quality | None:
         roles = {source.role for source in info.data.get("sources", {}).values()}
-        if quality and roles and len(roles) == 1:
+        if quality and quality.model is None and roles and len(roles) == 1:
             lacking = "reference" if roles == {"raw"} else "raw"
             raise refusal(f"the classifier needs a source of role {lacking}; add one, or write `quality: none`")
         return quality

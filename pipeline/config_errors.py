@@ -11,13 +11,8 @@ from pydantic_core import ErrorDetails
 from pipeline.yaml_config import Document, Location
 
 # What the contract names and a later version builds. `*` is any name.
-PLANNED_VALUES: dict[Location, tuple[str, ...]] = {
-    ("quality", "select"): ("top_fraction",),
-    ("quality", "select", "alpha"): ("fit",),
-}
-PLANNED_KEYS: tuple[Location, ...] = (
-    ("quality", "model"),
-)
+PLANNED_VALUES: dict[Location, tuple[str, ...]] = {}
+PLANNED_KEYS: tuple[Location, ...] = ()
 
 
 Known = dict[Location, str]  # a key and what it means

@@ -5,6 +5,7 @@ model that is built without one (a stored config, say) keeps its paths as they a
 """
 
 import difflib
+import json
 import os
 import re
 from decimal import Decimal
@@ -196,6 +197,12 @@ def _ngram(value: object) -> object:
     return value
 
 
+def _alpha(value: object) -> object:
+    if value == "fit" or (isinstance(value, int | float) and not isinstance(value, bool) and value > 0):
+        return value if isinstance(value, str) else float(value)
+    raise refusal(f"{json.dumps(value, default=str)} given; allowed: a number greater than 0, as 9, or fit")
+
+
 def _pattern(value: str) -> str:
     try:
         re.compile(value)
@@ -233,6 +240,7 @@ SourceName = Annotated[str, BeforeValidator(_source_name)]
 SparkKey = Annotated[str, BeforeValidator(_spark_key)]
 SparkValue = Annotated[str, BeforeValidator(_spark_value, json_schema_input_type=str | int | float | bool)]
 Ngram = Annotated[int | Literal["auto"], BeforeValidator(_ngram)]
+Alpha = Annotated[float | Literal["fit"], BeforeValidator(_alpha)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

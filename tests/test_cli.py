@@ -37,7 +37,8 @@ def test_help_fits_80_columns_and_lists_what_is_built():
     assert result.returncode == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
     listed = result.stdout.partition("Commands:")[2].splitlines()
-    assert [line.split()[0] for line in listed if line.strip()] == ["run", "report", "sample", "verify", "schema"]
+    built = ["run", "plan", "explain", "report", "sample", "verify", "schema"]
+    assert [line.split()[0] for line in listed if line.strip()] == built
 
 
 def test_help_names_the_stages_in_their_order():

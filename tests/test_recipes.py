@@ -21,7 +21,7 @@ DATA = Path(os.environ.get("TAOJIN_TEST_DATA") or Path(__file__).resolve().paren
 
 def drop_reasons(texts: list[str], limits: tuple[Limit, ...]) -> list[str | None]:
     column = pa.array(texts, pa.large_string())
-    measured = measure(column, units(column), Counted(np.diff(words(column, "zh").bounds)))
+    measured = measure(column, units(column), Counted(np.diff(words(column, "zh")[1].bounds)))
     reasons: list[str | None] = []
     for i in range(len(texts)):
         broken = []

@@ -13,7 +13,6 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.kernels.buffers import utf8_buffers
@@ -98,16 +97,15 @@ def words_column(texts: pa.Array) -> pa.Array:
     return pa.array((_spaced(text) if text else "" for text in texts.to_pylist()), pa.large_string())
 
 
-def words(texts: pa.Array, language: str) -> Units:
-    """The words that the quality classifier counts: jieba's for Chinese, else the units of kernels.text.
+def words(texts: pa.Array, language: str) -> tuple[pa.Array, Units]:
+    """The words that the quality classifier counts, and the texts in which they stand: jieba's for Chinese, which are
+    parted by spaces, else the units of kernels.text.
 
-    `<unk>`, by which some reference corpora can be told, is no word.
-
-    >>> words(pa.array(["我来到北京"]), "zh").bounds.tolist(), words(pa.array(["a <unk> b"]), "en").bounds.tolist()
-    ([0, 3], [0, 2])
+    >>> [words(pa.array(["我来到北京"]), language)[1].bounds.tolist() for language in ("zh", "en")]
+    [[0, 3], [0, 5]]
     """
-    plain = pc.replace_substring(texts, "<unk>", " ")
-    return units(words_column(plain), singles=False) if language == "zh" else units(plain)
+    spelled = words_column(texts) if language == "zh" else texts
+    return spelled, units(spelled, singles=language != "zh")
 
 
 @cache

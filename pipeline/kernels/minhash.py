@@ -91,6 +91,24 @@ def signature_column(found: Units, shingle: int, n: int) -> pa.Array:
     )
 
 
+def band_keys(column: pa.Array, bands: int, rows: int) -> NDArray[np.int64]:
+    """The bucket of each signature in each band, shape (n, bands): a hash of (band, its rows)."""
+    signed = np.frombuffer(b"".join(column.to_pylist()), "<u4").reshape(len(column), -1)[:, : bands * rows]
+    return np.asarray(_band_keys(np.ascontiguousarray(signed), bands, rows))
+
+
+@njit(cache=True)
+def _band_keys(signed: NDArray[np.uint32], bands: int, rows: int) -> NDArray[np.int64]:
+    out = np.empty((len(signed), bands), np.int64)
+    for i in range(len(signed)):
+        for band in range(bands):
+            h = np.uint64(band + 1)
+            for k in range(band * rows, (band + 1) * rows):
+                h = mix64(h * JOIN + np.uint64(signed[i, k]))
+            out[i, band] = np.int64(h)
+    return out
+
+
 @njit(cache=True)
 def _shingle_hashes(bounds: NDArray[np.int64], hashes: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
     """Of every document, one after another."""

@@ -24,6 +24,8 @@ _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[
 _LOCAL_MAX = 64
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)", re.ASCII)
 _IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,34}(?![\w:])", re.ASCII)
+# What most texts have not, found at several times the speed of the patterns.
+_IPV4_PART, _IPV6_PART, _ID_PART = re.compile(r"\.\d{1,3}\.\d"), re.compile(r":[0-9A-Fa-f]{0,4}:"), re.compile(r"\d{17}")
 _PHONE = re.compile(
     r"(?<![\w+])(?<!\d\.)(?:"
     r"\+\d{1,3}(?:[ .()-]{0,2}\d{1,5}){2,6}"  # international, E.164
@@ -51,13 +53,11 @@ def find(text: str) -> list[Edit]:
 
 def _find(text: str) -> Iterator[tuple[str, int, int]]:
     yield from (("email", *span) for span in _emails(text))
-    for match in _IPV4.finditer(text):
-        if _is_public(match[0]):
-            yield "ip_address", *match.span()
-    for match in _IPV6.finditer(text):
-        if match[0].count(":") > 1 and _is_public(match[0]):
-            yield "ip_address", *match.span()
-    for match in _ID_NUMBER.finditer(text):
+    for address, part in ((_IPV4, _IPV4_PART), (_IPV6, _IPV6_PART)):
+        for match in address.finditer(text) if part.search(text) else ():
+            if _is_public(match[0]):
+                yield "ip_address", *match.span()
+    for match in _ID_NUMBER.finditer(text) if _ID_PART.search(text) else ():
         if _checks(match[0]):
             yield "id_number", *match.span()
     for match in _PHONE.finditer(text):

@@ -25,6 +25,7 @@ COUNTERS = (
 _COUNTERS = np.array([unit_hash(word) for word in COUNTERS], np.uint64)
 _PHRASES = np.array([unit_hash(word) for word in ("sign", "in", "read", "more", "items", "in", "cart")], np.uint64)
 _SHORT = 10  # words
+_MARKS = SENTENCE_END | QUOTE
 
 
 @njit(cache=True)
@@ -60,23 +61,22 @@ def _line_content(data: NDArray[np.uint8], start: int, end: int, classes: NDArra
         code, size = decode_at(data, at)
         kind = class_of(code, classes)
         at += size
-        if kind & ALPHABETIC:
-            letters += 1
-            upper += kind & UPPER != 0
-        if kind & SENTENCE_END:
+        letters += kind & ALPHABETIC
+        upper += kind & UPPER
+        if not (ended or kind & _MARKS):  # most of a text: no branch that depends on what it says
+            some |= kind & SPACE == 0
+        elif kind & SENTENCE_END:
             some, ended = True, True
             ended_wide |= kind & WIDE != 0
         elif kind & SPACE:
-            if ended:
-                sentences += 1
-                some = False
-            ended, ended_wide = False, False
+            sentences += 1
+            some, ended, ended_wide = False, False, False
         elif kind & QUOTE:
             some = True
         else:
             sentences += ended_wide
             some, ended, ended_wide = True, False, False
-    return sentences + some, letters, upper
+    return sentences + some, letters // ALPHABETIC, upper // UPPER
 
 
 @njit(cache=True)

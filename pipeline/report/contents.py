@@ -7,11 +7,11 @@ from pipeline.report.findings import (
     contamination_section,
     duplicates_section,
     languages_section,
-    quality_section,
     time_section,
 )
 from pipeline.report.funnel import funnel_section, sources_section, warnings_section
 from pipeline.report.mixing import mixture_section
+from pipeline.report.quality import quality_section
 from pipeline.report.reasons import reasons_section
 from pipeline.report.tables import Section
 from pipeline.report.untrusted import cut_middle, visible

@@ -162,8 +162,57 @@ class ScoreHistogram:
 
 
 @dataclass(frozen=True)
+class KeepRate:
+    """Scored raw documents of a source: the share that the rule should keep and that it kept, and the standard error."""
+
+    source: str
+    documents: int
+    expected: float | None
+    realised: float
+    error: float | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Held-out windows in a tenth of [0, 1]: their mean score, and the share of references among them."""
+
+    score: float
+    references: float
+    documents: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A document that a person can look at. Id, URL and excerpt are text of the web: hostile until escaped."""
+
+    id: str
+    url: str
+    excerpt: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A document with its quality score."""
+
+    score: float
+    sample: Sample
+
+
+# Of a card, in the order in which they are shown.
+QUALITY_FIGURES = (
+    "auc", "auc_without_heaviest", "auc_within_hosts", "precision", "recall", "f1", "between_hosts", "fitted_alpha",
+    "copies_of_references",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
 class QualityCounts:
-    """One language's classifier: documents trained on, held-out AUC, the rule and the share that it keeps."""
+    """One language's classifier: documents trained on, held-out AUC, the rule and the share that it keeps.
+
+    figures: QUALITY_FIGURES; transfer: the AUC of a source by a model that has not seen it; quantiles: of the scores at
+    5, 25, 50, 75 and 95 %, by source; deciles: raw documents of each tenth, the lowest first.
+    """
 
     language: str
     references: int
@@ -177,6 +226,13 @@ class QualityCounts:
     histogram: ScoreHistogram | None = None
     strongest_words: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    strongest_against: tuple[str, ...] = ()
+    keep_rates: tuple[KeepRate, ...] = ()
+    figures: dict[str, int | float] = field(default_factory=dict)
+    transfer: dict[str, float] = field(default_factory=dict)
+    quantiles: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    calibration: tuple[Calibration, ...] = ()
+    deciles: tuple[tuple[Scored, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -283,16 +339,6 @@ class StageTime:
     resumed: bool = False
     bytes_written: int | None = None
     bytes_shuffled: int | None = None
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A document that a person can look at. Id, URL and excerpt are text of the web: hostile until escaped."""
-
-    id: str
-    url: str
-    excerpt: str
-    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""Languages, quality, duplicates, contamination and time: what each stage found."""
+"""Languages, duplicates, contamination and time: what each stage found."""
 
 from collections.abc import Sequence
 
 from pipeline.report import numerals
-from pipeline.report.counts import Counts, DuplicateCounts, LanguageCounts, LargestCluster, QualityCounts, StageTime
+from pipeline.report.counts import Counts, DuplicateCounts, LanguageCounts, LargestCluster, StageTime
 from pipeline.report.tables import NONE, Cell, Column, Section, Table, columns, named, number, part, prose
-from pipeline.report.untrusted import address, link_target, name
+from pipeline.report.untrusted import address, link_target
 
 
 def languages_section(languages: Sequence[LanguageCounts]) -> Section:
@@ -53,48 +53,6 @@ def _languages_together(languages: Sequence[LanguageCounts]) -> Table:
             for language in order
         ),
     )
-
-
-def quality_section(quality: Sequence[QualityCounts]) -> Section:
-    """One classifier a language, and what its rule does."""
-    heading = "Quality"
-    if not quality:
-        return Section("quality", heading, nothing="No quality classifier was trained.")
-    table = Table(
-        "Classifiers and rules",
-        (
-            Column("language", "name"),
-            Column("references", group="documents trained on"),
-            Column("raw", group="documents trained on"),
-            Column("held out", group="test"),
-            Column("AUC", group="test"),
-            Column("rule", "name", group="rule"),
-            Column("α", group="rule"),
-            Column("expected", group="share of raw kept"),
-            Column("realised", group="share of raw kept"),
-        ),
-        tuple(
-            (
-                named(one.language),
-                number(one.references),
-                number(one.raw),
-                number(one.held_out),
-                NONE if one.auc is None else Cell(f"{one.auc:.3f}", exact=repr(one.auc)),
-                named(one.rule),
-                NONE if one.alpha is None else Cell(f"{one.alpha:g}"),
-                part(one.expected_keep),
-                part(one.realised_keep),
-            )
-            for one in quality
-        ),
-    )
-    words = tuple(
-        f"Strongest words, {name(one.language)}: {', '.join(name(word, 24) for word in one.strongest_words[:20])}."
-        for one in quality
-        if one.strongest_words
-    )
-    rule = ("The Pareto rule keeps a document of score s with probability 1 / (2 − s)^α (GPT-3, appendix A.1).",)
-    return Section("quality", heading, (rule if any(one.alpha for one in quality) else ()) + words, (table,))
 
 
 def duplicates_section(duplicates: DuplicateCounts | None) -> Section:

@@ -12,6 +12,7 @@ from pipeline.progress import say_kept, stage_progress
 from pipeline.run.fingerprint import BENCHMARKS, IGNORED, Inputs, fingerprints, resolve_inputs, versions
 from pipeline.run.limits import limits_by_language, read_sensitive_words
 from pipeline.run.output import TABLES, Json, Output
+from pipeline.run.own_model import check, own_model
 from pipeline.schema import STAGES
 
 if TYPE_CHECKING:
@@ -64,10 +65,13 @@ def run(
 def _run_stages(
     config: Config, inputs: Inputs, output: Output, open_spark: "Callable[[], SparkSession]", wanted: Sequence[str]
 ) -> None:
+    scorer = own_model(config.quality)  # one that is not there is named first
     prints = fingerprints(config, inputs)
     published = output.read_manifest().get("stages", {})
     if "decontaminate" in wanted and published.get("decontaminate", {}).get("fingerprint") != prints["decontaminate"]:
         _check_benchmarks(config, inputs)
+    if scorer and "annotate" in wanted and published.get("annotate", {}).get("fingerprint") != prints["annotate"]:
+        check(scorer)
     valid = True  # every stage so far is published under its fingerprint
     for stage in STAGES[: STAGES.index(wanted[-1]) + 1]:
         entry = published.get(stage, {})

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline import __version__
 from pipeline.config import Config
 from pipeline.errors import ConfigError
+from pipeline.kernels.fasttext_quality import file_hash
 from pipeline.schema import STAGES
 from pipeline.sources.paths import Input, listed, resolve
 from pipeline.sources.storage import Storage
@@ -84,6 +85,7 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     roles = {name: source["role"] for name, source in sources.items()}
     dedup, seed = config["dedup"] or {}, config["seed"]
     quality = config["quality"] or {}
+    owned = _own_model(quality)
     sensitive = [Path(path).read_text(encoding="utf-8") for path in config["annotate"]["sensitive_words"]]
     read = {
         name: [{key: given for key, given in source.items() if key not in ("role", "paths", "limit")}, files[name]]
@@ -92,14 +94,22 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     sampled = any(one["sample"] < 1 for one in sources.values())
     return {
         "ingest": [read, config["extract"], files.get(URL_LISTS), seed if sampled else None],
-        "train_quality": [roles, quality.get("features"), config["language"], seed, config["annotate"]],
-        "annotate": [dedup.get("shingle"), dedup.get("permutations"), config["annotate"], sensitive],
+        "train_quality": [roles, quality.get("features"), config["language"], seed, config["annotate"], "model" in owned],
+        "annotate": [
+            dedup.get("shingle"), dedup.get("permutations"), config["annotate"], sensitive, owned,
+        ],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
         "deduplicate": [dedup],
         "decontaminate": [config["decontaminate"], *searched, *_tokens(config["mixture"])],
         "mix": [config["mixture"]],
         "report": [config],
     }
+
+
+def _own_model(quality: dict[str, Any]) -> dict[str, str]:
+    """The bytes and the label of a quality model of the user's, not its place."""
+    path = quality.get("model")
+    return {"model": file_hash(path), "label": quality["label"]} if path else {}
 
 
 def _tokens(mixture: dict[str, Any]) -> list[Any]:

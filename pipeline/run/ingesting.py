@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from functools import reduce
+from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -14,7 +15,7 @@ from pipeline.run.fingerprint import URL_LISTS, is_index
 from pipeline.run.output import Json
 from pipeline.run.work import Work
 from pipeline.schema import COUNTED, DOCUMENT, REJECTED
-from pipeline.sources.documents import part_files
+from pipeline.sources.documents import DocumentTexts, part_files
 from pipeline.sources.paths import Input
 from pipeline.sources.read import read, read_links
 from pipeline.sources.reasons import FILE_REASONS, STRETCH_REASONS
@@ -36,7 +37,7 @@ def ingest(work: Work) -> Json:
         stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how, own), one.sample, config.seed)
         for name, one in config.sources.items()
         if one.format != "links"
-        for own in [_own(one, work.inputs[name]) | listed]
+        for own in [own_options(one, work.inputs[name]) | listed]
     ]
     ingested = work.write_partitioned("ingested", stage.ingest(frames), ["outcome", "origin"])
     rejected = stage.rejections(ingested.where(F.col("outcome") == REJECTED))
@@ -44,10 +45,7 @@ def ingest(work: Work) -> Json:
     written = work.folder / "ingested" / f"outcome={DOCUMENT}"
     if not repeated.isEmpty():
         rejected = rejected.unionByName(stage.repetitions(repeated))
-        n_parts = max(part_files(str(written))) + 1
-        single = stage.without(ingested.where(F.col("outcome") == DOCUMENT).drop("outcome"), repeated, n_parts)
-        work.write_partitioned("single", single, ["origin"])
-        written = work.folder / "single"
+        _write_without(work, ingested.where(F.col("outcome") == DOCUMENT), repeated, written)
     documents = work.folder / "documents"
     if written.exists():
         written.rename(documents)
@@ -58,6 +56,17 @@ def ingest(work: Work) -> Json:
     return _counts(work, ingested.where(F.col("outcome") == COUNTED), links)
 
 
+def _write_without(work: Work, documents: DataFrame, repeated: DataFrame, folder: Path) -> None:
+    """Writes the parts in `folder` again that hold repetitions, without these."""
+    parts = sorted(row["part"] for row in repeated.select("part").distinct().collect())
+    old = part_files(str(folder))
+    work.write_partitioned("single", stage.without(documents, repeated, parts, DocumentTexts(str(folder))), ["origin"])
+    for path in (path for part in parts for path in old[part]):
+        Path(path.removeprefix("file://")).unlink()
+    for file in (work.folder / "single").glob("origin=*/*.parquet"):
+        file.rename(folder / file.relative_to(work.folder / "single"))
+
+
 def _url_lists(work: Work) -> dict[str, str]:
     """The option that names the array of URL lists, if there are any."""
     if not work.config.extract.url_lists:
@@ -66,7 +75,7 @@ def _url_lists(work: Work) -> dict[str, str]:
     return {"url_lists": store(hashes, work.folder / "_checkpoints" / "url_lists")}
 
 
-def _own(source: Source, files: list[Input]) -> dict[str, str]:
+def own_options(source: Source, files: list[Input]) -> dict[str, str]:
     """What only the source's format takes, and how its files are reached."""
     given = {"storage": json.dumps(source.storage_options)} if source.storage_options else {}
     if source.base and source.format in ("warc", "wet") and is_index(files):
@@ -88,7 +97,7 @@ def _claims(work: Work) -> tuple[dict[str, Json], DataFrame | None]:
         name: stage.LinkRule(one.of or "", WEBTEXT_SCORE if one.min_score is None else one.min_score, one.sample)
         for name, one in sources.items()
     }
-    lists = [read_links(work.spark, name, work.inputs[name], _own(sources[name], [])) for name in rules]
+    lists = [read_links(work.spark, name, work.inputs[name], own_options(sources[name], [])) for name in rules]
     links = work.checkpoint("links", reduce(DataFrame.unionByName, lists))
     linked = work.checkpoint("linked", stage.linked(links, rules, work.config.seed))
     claims = work.write("claims", stage.claims(linked, work.staged("documents"), rules), narrow=True)

@@ -1,6 +1,7 @@
 """The steps of `train_quality`, `annotate` and `verdict`: what is measured, and what is decided from numbers alone."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,16 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.kernels.quality import Fit, Model
+from pipeline.config import Pareto, Rule, Threshold, TopFraction
+from pipeline.kernels.quality import Model, load_model
+from pipeline.kernels.quality_card import fit
 from pipeline.recipes import Limit
 from pipeline.run.limits import limits_by_language, policy, read_sensitive_words
 from pipeline.run.output import Json, write_json
+from pipeline.run.own_model import own_model
 from pipeline.run.work import Work, decisions, edit_sums
 from pipeline.stages import annotate as measuring
+from pipeline.stages import top_fraction
 from pipeline.stages import train_quality as training
 from pipeline.stages import verdict as stage
 
@@ -26,17 +31,20 @@ def train_quality(work: Work) -> Json:
     folder = work.folder / "quality"
     folder.mkdir()
     model: Model = {}
-    cards: list[Json] = []
-    if quality := work.config.quality:
+    card: Json = {"languages": []}
+    if (quality := work.config.quality) and quality.model is None:
         columns = ("id", "origin", "host", "language", "text", "text_hash")
         documents = work.with_source(_in_kept_languages(work, work.read("documents")).select(*columns))
         buckets = quality.features.buckets
         features = training.training_features(documents, work.references, work.config.seed, buckets, policy(work.config))
-        model, cards = training.fit(features.toArrow(), buckets)
+        model, card = fit(features.toArrow(), buckets, work.config.seed)
     _save_model(folder / "model.npz", model)
-    write_json(folder / "card.json", {"languages": cards})
-    work.say(_in_words(cards))
-    return {"languages": cards}
+    own = own_model(quality)
+    if own:
+        card["model"] = own._asdict()
+    write_json(folder / "card.json", card)
+    work.say(f"scores are {own.label} of {own.path}" if own else _in_words(card["languages"]))
+    return card
 
 
 def _in_words(cards: list[Json]) -> str:
@@ -52,7 +60,7 @@ def annotate(work: Work) -> Json:
     dedup = work.config.dedup
     documents = _in_kept_languages(work, work.read("documents"))
     shingle, permutations = (dedup.shingle, dedup.permutations) if dedup else (1, 0)
-    model = _load_model(work.output.folder / "quality" / "model.npz")
+    model = own_model(work.config.quality) or load_model(work.output.folder / "quality" / "model.npz")
     settings = measuring.Settings(shingle, permutations, policy(work.config), read_sensitive_words(work.config))
     measured = measuring.annotate(documents, model, settings)
     if not settings.policy.edits:
@@ -70,21 +78,39 @@ def annotate(work: Work) -> Json:
 
 def verdict(work: Work) -> Json:
     """verdicts/: language, filters, quality."""
-    select: Json = work.config.quality.select.model_dump() if work.config.quality else {"rule": "none"}
     limits = limits_by_language(work.config)
     columns = ("id", "part", "origin", "language", "language_score", "text_hash")
-    decided = stage.verdicts(
-        work.with_source(work.read("documents").select(*columns)),
-        work.read("annotations", measuring.ANNOTATIONS).drop("signature"),
-        work.raw,
-        _language_reason(work),
-        stage.filter_reason(limits),
-        stage.quality_reason(select["rule"], work.config.seed, select.get("alpha", 9.0), select.get("min", 0.5)),
-    )
+    documents = work.with_source(work.read("documents").select(*columns))
+    annotations = work.read("annotations", measuring.ANNOTATIONS).drop("signature")
+    language, filters = _language_reason(work), stage.filter_reason(limits)
+    quality: Column = F.lit(None).cast("string")
+    chosen: Json = {}
+    if work.config.quality and work.config.quality.select.rule != "none":
+        reached = documents.where(F.col("source").isin(work.raw)).join(annotations.drop("part"), "id")
+        reached = reached.where(language.isNull() & filters.isNull() & ~F.isnan("quality_score"))
+        kept, chosen = _kept(work, work.config.quality.select, reached)
+        quality = stage.quality_reason(kept)
+    decided = stage.verdicts(documents, annotations, work.raw, language, filters, quality)
     verdicts = work.write("verdicts", decided, narrow=True)
-    counts = decisions(verdicts) | {"strict_rules": _strict_rules(work, verdicts, limits)}
+    counts = decisions(verdicts) | {"strict_rules": _strict_rules(work, verdicts, limits), "quality": chosen}
     work.say(f"{sum(counts['kept'].values()):,} documents kept")
     return counts
+
+
+def _kept(work: Work, select: Rule, reached: DataFrame) -> tuple[Column, Json]:
+    """Which scored documents the rule keeps, and what was found for it from the data; `reached`: those it decides about."""
+    if isinstance(select, Threshold):
+        return stage.threshold(select.min), {}
+    if isinstance(select, TopFraction):
+        ranks = work.checkpoint("ranks", reached.select("language", top_fraction.rank_key().alias("key")))
+        cuts = top_fraction.cuts(ranks, select.keep)
+        return stage.up_to(top_fraction.rank_key(), cuts), {"cuts": cuts}
+    assert isinstance(select, Pareto)
+    if select.alpha != "fit":
+        return stage.pareto(work.config.seed, select.alpha), {}
+    card: Json = json.loads((work.output.folder / "quality" / "card.json").read_text(encoding="utf-8"))
+    alphas = {one["language"]: one["fitted_alpha"] for one in card["languages"] if one["fitted"]}
+    return stage.pareto(work.config.seed, alphas), {"alphas": alphas}
 
 
 def _strict_rules(work: Work, verdicts: DataFrame, limits: Mapping[str, Sequence[Limit]]) -> list[list[Any]]:
@@ -119,10 +145,3 @@ def _save_model(path: Path, model: Model) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     path.write_bytes(buffer.getvalue())
-
-
-def _load_model(path: Path) -> Model:
-    """Plain arrays, no pickle."""
-    with np.load(path, allow_pickle=False) as arrays:
-        languages = [name.removeprefix("weights.") for name in arrays.files if name.startswith("weights.")]
-        return {name: Fit(arrays[f"weights.{name}"], float(arrays[f"intercept.{name}"])) for name in languages}

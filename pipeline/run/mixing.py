@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from pipeline.config import Mixture
 from pipeline.dataset_card import SourceShare, dataset_card
 from pipeline.kernels.mixture import Bucket, SourcePlan, Weights, plan, temperature_weights, unimax_weights
 from pipeline.run.output import Json
@@ -36,15 +37,14 @@ def mix(work: Work) -> Json:
     held: DataFrame | None = None
     validation: tuple[SourcePlan, ...] = ()
     if budget := config.mixture.validation.token_budget:
-        validation = plan(_weights(work, tokens), budget, tokens, documents, MAX_HELD_OUT)
+        validation = plan(strategy_weights(config.mixture, tokens), budget, tokens, documents, MAX_HELD_OUT)
         hashed = kept.join(work.read("documents").select("id", "text_hash"), "id")
         split = work.checkpoint("split", stage.hold_out(hashed, validation, config.seed).drop("text_hash"))
         held, kept = split.where("held_out").drop("held_out"), split.where(~F.col("held_out")).drop("held_out")
         documents, tokens = _totals(work, kept)
     buckets = _buckets(work, kept, scores) if scores else None
-    plans = plan(
-        _weights(work, tokens), config.mixture.token_budget, tokens, documents, config.mixture.max_epochs, buckets
-    )
+    weights = strategy_weights(config.mixture, tokens)
+    plans = plan(weights, config.mixture.token_budget, tokens, documents, config.mixture.max_epochs, buckets)
     drawn = work.checkpoint("drawn", stage.draw(kept, plans, config.seed).withColumn("bucket", stage.bucket(scores)))
     shards = _write(work, drawn.where("copies > 0"), "corpus")
     work.write("verdicts", verdict.with_copies(decided, drawn.select("id", "copies")), narrow=True)
@@ -76,9 +76,8 @@ def _totals(work: Work, kept: DataFrame | None = None) -> tuple[Counts, Counts]:
     return {name: n for name, (n, _) in found.items()}, {name: m for name, (_, m) in found.items()}
 
 
-def _weights(work: Work, tokens: Counts) -> Weights | None:
+def strategy_weights(mixture: Mixture, tokens: Counts) -> Weights | None:
     """The strategy's weights; None: in proportion to tokens."""
-    mixture = work.config.mixture
     if mixture.strategy == "weights":
         return mixture.weights
     if mixture.strategy == "proportional" or not any(tokens.values()):

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -15,11 +14,11 @@ from pipeline.kernels.hashing import unit_interval
 from pipeline.report import counts as c
 from pipeline.report import render
 from pipeline.run.choosing import out_of_proportion
+from pipeline.run.judged import quality_counts, shown
 from pipeline.run.output import Json
 from pipeline.run.work import Work, edit_sums
 from pipeline.schema import DOUBLE, LONG, STAGES, STRING, table
 from pipeline.sources.reasons import REASONS
-from pipeline.stages import annotate as measuring
 from pipeline.stages import deduplicate as choosing
 from pipeline.stages import ingest, verdict
 
@@ -47,7 +46,7 @@ def report(work: Work) -> Json:
         funnel=tuple(c.FunnelRow(one.stage, one.source, one.documents_in, one.kept, dict(one.dropped)) for one in funnel),
         mixture=_mixture(work, given["mix"], given["decontaminate"].get("token_estimates", {})),
         languages=_languages(work),
-        quality=_quality(work, given["train_quality"]["languages"]),
+        quality=quality_counts(work, given, _read_by_score(work, shown(given["train_quality"]))),
         duplicates=_duplicates(work, given["deduplicate"]),
         contamination=tuple(c.ContaminationCounts(**row) for row in given["decontaminate"]["benchmarks"]),
         collisions=_collisions(work),
@@ -113,42 +112,13 @@ def _languages(work: Work) -> tuple[c.LanguageCounts, ...]:
     return tuple(sorted((c.LanguageCounts(*row) for row in rows), key=lambda one: (one.source, -one.documents)))
 
 
-def _quality(work: Work, cards: list[Json]) -> tuple[c.QualityCounts, ...]:
-    """Cards with the scores of all raw documents that reach the quality rule, and of those that it keeps."""
-    if work.config.quality is None:
-        return ()
-    select = work.config.quality.select.model_dump()
-    at = F.least(F.floor(F.col("quality_score") * 20), F.lit(19)).cast("int").alias("bin")
-    scored = work.read("annotations", measuring.ANNOTATIONS).select("id", "quality_score")
-    reached = work.read("verdicts").where(~F.coalesce(F.col("stage").isin("language", "filters"), F.lit(False)))
-    rows = reached.where(F.col("source").isin(work.raw)).join(scored, "id").where(~F.isnan("quality_score"))
-    kept = F.coalesce(F.col("stage") != "quality", F.lit(True)).cast("long")
-    by_language = rows.join(work.read("documents").select("id", "language"), "id").groupBy("language", at)
-    chance = F.sum(F.pow(2 - F.col("quality_score"), F.lit(-float(select.get("alpha", 0.0)))))
-    bins: dict[str, list[Any]] = {}
-    for language, place, n, n_kept, expected in by_language.agg(F.count(F.lit(1)), F.sum(kept), chance).collect():
-        bins.setdefault(language, []).append((place, n, n_kept, expected))
-    return tuple(_quality_of(card, bins.get(card["language"], []), select) for card in cards)
-
-
-def _quality_of(card: Json, bins: list[Any], select: Json) -> c.QualityCounts:
-    raw, kept = np.zeros(20, int), np.zeros(20, int)
-    for place, n, n_kept, _ in bins:
-        raw[place], kept[place] = n, n_kept
-    n, histogram = int(raw.sum()), None
-    if card["fitted"]:
-        edges, references = card["histogram"]["edges"], card["histogram"]["references"]
-        histogram = c.ScoreHistogram(tuple(edges), tuple(references), tuple(raw.tolist()), tuple(kept.tolist()))
-    pareto = select["rule"] == "pareto"
-    return c.QualityCounts(
-        card["language"], card["references"], card["raw"], card["held_out"], select["rule"],
-        auc=card.get("auc"),
-        alpha=select.get("alpha"),
-        expected_keep=sum(row[3] for row in bins) / n if pareto and n else None,
-        realised_keep=int(kept.sum()) / n if n else None,
-        histogram=histogram,
-        warnings=() if card["fitted"] else ("too few references or raw documents: passed unscored",),
-    )  # fmt: skip
+def _read_by_score(work: Work, ids: list[str]) -> dict[str, c.Sample]:
+    """The documents that the quality cards show, by id."""
+    if not ids:
+        return {}
+    wanted = work.read("verdicts").where(F.col("id").isin(ids))
+    rows = wanted.select("id", "part", "source", F.lit("").alias("key"), F.lit(0).cast("long").alias("size"))
+    return {row["id"]: c.Sample(row["id"], row["url"] or "", row["excerpt"], row["source"]) for row in _excerpts(work, rows)}
 
 
 def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
@@ -264,11 +234,7 @@ def _excerpt(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _warnings(work: Work, given: Json) -> tuple[str, ...]:
     found = []
     for card in given["train_quality"]["languages"]:
-        if not card["fitted"]:
-            found.append(
-                f"{card['language']}: {card['references']:,} references and {card['raw']:,} raw documents are too few for a "
-                "classifier, so its documents pass unscored"
-            )
+        found += card["warnings"]
     for name, n in given["ingest"]["unreadable"].items():
         if n:
             found.append(f"{name}: {n:,} of {given['ingest']['files'][name]:,} files could not be read")

@@ -1,10 +1,12 @@
 """A source's files as a DataFrame of INGESTED rows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from pipeline.schema import INGESTED
 from pipeline.sources.books import EpubSource, TextSource
 from pipeline.sources.links import LinksSource
 from pipeline.sources.mediawiki import MediawikiSource
@@ -34,7 +36,24 @@ def read(
     """
     source = FORMATS[format]
     spark.dataSource.register(source)
-    options = {
+    options = _options(origin, files, engine, max_record_bytes, split_size, own)
+    return spark.read.format(source.name()).options(**options).load()
+
+
+def read_here(
+    format: str, origin: str, files: Sequence[Input], engine: str, max_record_bytes: int, own: Mapping[str, str]
+) -> Iterator[pa.RecordBatch]:
+    """The same rows, read in this process."""
+    options = _options(origin, files, engine, max_record_bytes, 0, own)
+    reader = FORMATS[format](options).reader(INGESTED)
+    for partition in reader.partitions():
+        yield from reader.read(partition)
+
+
+def _options(
+    origin: str, files: Sequence[Input], engine: str, max_record_bytes: int, split_size: int, own: Mapping[str, str] | None
+) -> dict[str, str]:
+    return {
         "paths": json.dumps([file.path for file in files]),
         "sizes": json.dumps([file.size for file in files]),
         "split_size": str(split_size),
@@ -42,7 +61,6 @@ def read(
         "engine": engine,
         "max_record_bytes": str(max_record_bytes),
     } | dict(own or {})
-    return spark.read.format(source.name()).options(**options).load()
 
 
 def read_links(

@@ -17,9 +17,10 @@ from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import ArrayType, StructField, StructType
 
 from pipeline.arrow import rows_from
-from pipeline.kernels import metrics, minhash, quality
+from pipeline.kernels import fasttext_quality, metrics, minhash, quality
 from pipeline.kernels.chinese import words
 from pipeline.kernels.cleaning import Policy, edited, find_edits
+from pipeline.kernels.fasttext_quality import OwnModel
 from pipeline.kernels.phrases import count_phrase_words
 from pipeline.kernels.text import Units, units
 from pipeline.schema import BINARY, BOOL, DOUBLE, INT, LONG, STRING
@@ -47,6 +48,9 @@ _ARROW_EDITS = to_arrow_type(_EDITS)
 MEASURED = StructType([*ANNOTATIONS.fields, StructField("edits", _EDITS, False)])
 
 
+Scorer = quality.Model | OwnModel
+
+
 class Settings(NamedTuple):
     """`permutations` 0: no signatures. `sensitive`: words and phrases to count."""
 
@@ -56,7 +60,7 @@ class Settings(NamedTuple):
     sensitive: Sequence[str] = ()
 
 
-def annotate(documents: DataFrame, model: quality.Model, settings: Settings) -> DataFrame:
+def annotate(documents: DataFrame, model: Scorer, settings: Settings) -> DataFrame:
     """Rows of ANNOTATIONS for `documents`: id, part, language, text; of MEASURED where the policy edits texts.
 
     `quality_score` is NaN in a language that has no model. `signature` is empty for a document shorter than a shingle, and
@@ -73,14 +77,14 @@ def edit_rows(measured: DataFrame) -> DataFrame:
     return rows.select("id", "part", "edit.*", F.lit("annotate").alias("stage"))
 
 
-def _measure(batch: pa.RecordBatch, model: quality.Model, settings: Settings) -> pa.RecordBatch:
+def _measure(batch: pa.RecordBatch, model: Scorer, settings: Settings) -> pa.RecordBatch:
     texts, shingle, permutations = batch["text"], settings.shingle, settings.permutations
     edits, personal = None, None
     if settings.policy != Policy():
         edits, personal = find_edits(texts, batch["language"], settings.policy)
         texts = edited(texts, edits)
     found = units(texts)
-    spelled = {language: words(texts.take(at), language) for language, at in _rows(batch["language"], {"zh", *model})}
+    spelled = {language: words(texts.take(at), language) for language, at in _rows(batch["language"], {"zh"})}
     counted = metrics.Counted(
         _chinese_words(batch["language"], spelled),
         count_phrase_words(found, settings.sensitive) if settings.sensitive else None,
@@ -89,7 +93,7 @@ def _measure(batch: pa.RecordBatch, model: quality.Model, settings: Settings) ->
     measured = metrics.measure(texts, found, counted)
     columns: dict[str, pa.Array | NDArray[np.generic]] = {"id": batch["id"], "part": batch["part"]}
     columns |= {name: pa.array(measured[name], kind) for name, kind in metrics.METRICS.items()}
-    columns["quality_score"] = pa.array(_scores(batch["language"], spelled, model))
+    columns["quality_score"] = pa.array(_scores(batch["language"], texts, found, spelled, model))
     columns["signature"] = (
         minhash.signature_column(found, shingle, permutations)
         if permutations
@@ -109,16 +113,29 @@ def _rows(languages: pa.Array, wanted: Iterable[str]) -> Iterator[tuple[str, pa.
             yield language, pa.array(mine)
 
 
-def _chinese_words(languages: pa.Array, spelled: Mapping[str, Units]) -> NDArray[np.int64]:
+def _chinese_words(languages: pa.Array, spelled: Mapping[str, tuple[pa.Array, Units]]) -> NDArray[np.int64]:
     counts = np.zeros(len(languages), np.int64)
     for language, at in _rows(languages, {"zh"}):
-        counts[at.to_numpy()] = np.diff(spelled[language].bounds)
+        counts[at.to_numpy()] = np.diff(spelled[language][1].bounds)
     return counts
 
 
-def _scores(languages: pa.Array, spelled: Mapping[str, Units], model: quality.Model) -> NDArray[np.float64]:
+def _scores(
+    languages: pa.Array, texts: pa.Array, found: Units, spelled: Mapping[str, tuple[pa.Array, Units]], model: Scorer
+) -> NDArray[np.float64]:
+    """Of each document by the model of its language; NaN where it has none. Words are hashed once: those of `spelled`
+    (Chinese) where the language has an entry there, else the units `found` of `texts`.
+    """
+    if isinstance(model, OwnModel):
+        return fasttext_quality.score(texts, model)
     scores = np.full(len(languages), np.nan)
+    shared: quality.Words | None = None
     for language, at in _rows(languages, model):
+        if language in spelled:
+            read = quality.content(*spelled[language])
+        else:
+            shared = shared or quality.content(texts, found)
+            read = shared.of(at.to_numpy())
         fit = model[language]
-        scores[at.to_numpy()] = quality.score(spelled[language], fit.weights, fit.intercept)
+        scores[at.to_numpy()] = quality.score(read, fit.weights, fit.intercept)
     return scores

@@ -5,13 +5,14 @@ from functools import partial, reduce
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from pipeline.arrow import column_from
+from pipeline.arrow import Texts, column_from
 from pipeline.kernels.hashing import unit_interval
 from pipeline.kernels.urls import url_keys
-from pipeline.schema import DOCUMENT, DOUBLE, REJECTED, STRING
+from pipeline.schema import DOCUMENT, DOCUMENTS, DOUBLE, REJECTED, STRING
 
 # The reasons that this stage adds to those of the sources, with the sentence that the report prints.
 REASONS = {
@@ -54,19 +55,33 @@ def rejections(read: DataFrame) -> DataFrame:
 
 
 def repeated(documents: DataFrame) -> DataFrame:
-    """id, origin, file, offset, url of the documents whose id another one has, all but the smallest (file, offset).
+    """id, part, origin, file, offset, url of the documents whose id another one has, all but the smallest (file, offset).
 
     `documents` holds narrow columns only, so that the shuffle is of ids.
     """
     same = Window.partitionBy("id").orderBy("file", "offset")
-    narrow = documents.select("id", "origin", "file", "offset", "url")
+    narrow = documents.select("id", "part", "origin", "file", "offset", "url")
     return narrow.withColumn("place", F.row_number().over(same)).where("place > 1").drop("place")
 
 
-def without(documents: DataFrame, repetitions: DataFrame, n_parts: int) -> DataFrame:
-    """documents without `repetitions`, each row in the task of its part. Text moves: only a crawl that repeats ids pays."""
-    left = documents.join(repetitions.select("id", "file", "offset"), ["id", "file", "offset"], "left_anti")
-    return left.repartitionById(n_parts, "part").sortWithinPartitions("file", "offset")
+def without(documents: DataFrame, repetitions: DataFrame, parts: Sequence[int], texts: Texts) -> DataFrame:
+    """Rows of DOCUMENTS: those of `parts` without `repetitions`, each in the task of its part. No text moves.
+
+    `documents` holds narrow columns only; `texts` passes over all of them.
+    """
+    place = ["id", "part", "file", "offset"]
+    kept = documents.where(F.col("part").isin(list(parts))).join(repetitions.select(place), place, "left_anti")
+    rows = kept.select("id", "part", "origin", F.col("file").alias("kept_file"), F.col("offset").alias("kept_offset"))
+    columns = tuple(name for name in DOCUMENTS.names if name not in ("id", "part", "origin"))
+    return texts(rows, columns, _single, DOCUMENTS)
+
+
+def _single(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Of the documents with an id the one that stays: a part may hold several."""
+    stays = pc.and_(
+        pc.equal(batch["file"], batch["kept_file"]), pc.equal(batch["offset"], batch["kept_offset"])
+    )
+    return batch.filter(stays).select(DOCUMENTS.names)
 
 
 def repetitions(repeated: DataFrame) -> DataFrame:

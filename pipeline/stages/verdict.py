@@ -6,6 +6,7 @@ limit re-reads numbers and never a text.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
@@ -71,16 +72,31 @@ def _draw(hashes: pa.Array, seed: int) -> pa.Array:
     return pa.array(unit_interval(seed, "quality", hashes))
 
 
-def quality_reason(rule: str, seed: int, alpha: float = 9.0, minimum: float = 0.5) -> Column:
-    """`quality` for a scored document that the rule drops. An unscored one (NaN) passes.
+def quality_reason(kept: Column) -> Column:
+    """`quality` for a scored document that is not `kept`. An unscored one (NaN) passes."""
+    return F.when(~F.isnan("quality_score") & ~kept, QUALITY)
 
-    pareto: kept with the chance (2 - score)^-alpha (kernels.quality.keep_chance); threshold: score >= minimum.
-    """
-    score = F.col("quality_score")
-    if rule == "none":
-        return F.lit(None).cast("string")
-    kept = draw(seed) < F.pow(2.0 - score, F.lit(-alpha)) if rule == "pareto" else score >= minimum
-    return F.when(~F.isnan(score) & ~kept, QUALITY)
+
+def pareto(seed: int, alpha: float | Mapping[str, float]) -> Column:
+    """Kept with the chance (2 - score)^-alpha (kernels.quality.keep_chance); alpha may be a language's own."""
+    return draw(seed) < F.pow(2.0 - F.col("quality_score"), -_of_language(alpha))
+
+
+def threshold(minimum: float) -> Column:
+    """Kept if score >= minimum."""
+    return F.col("quality_score") >= minimum
+
+
+def up_to(key: Column, cuts: Mapping[str, str]) -> Column:
+    """Kept if the rank key is not greater than its language's."""
+    return key <= _of_language(cuts) if cuts else F.lit(True)
+
+
+def _of_language(values: float | Mapping[str, Any]) -> Column:
+    if not isinstance(values, Mapping):
+        return F.lit(float(values))
+    cases = [F.when(F.col("language") == language, F.lit(value)) for language, value in sorted(values.items())]
+    return F.coalesce(*cases) if cases else F.lit(None)
 
 
 def verdicts(

@@ -1,6 +1,8 @@
 """Edits before measuring: C4's lines against its code read plainly, simplification against OpenCC, and counted phrases."""
 
 import re
+import time
+from itertools import pairwise
 
 import opencc
 import pyarrow as pa
@@ -85,3 +87,21 @@ def test_phrases_are_counted_longest_first(words: list[str], phrases: list[list[
         at += max(fits, default=1)
     texts = pa.array([" ".join(words), "c"])
     assert count_phrase_words(units(texts), map(" ".join, phrases))[0] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\n\n \u3000\n", "🙂\u200d🙂", "e\u0301\u0301", "\ufffd\ufffd", "a@" * 5,
+     "word " * 400_000, "同じ行\n" * 100_000, "國" * 300_000],
+    ids=range(10),
+)
+def test_any_text_is_edited_to_text(text: str) -> None:
+    start = time.process_time()
+    column, languages = pa.array([text, None, "a"]), pa.array(["zh", "zh", "en"])
+    edits, counts = find_edits(column, languages, Policy("mask", "fineweb", "simplify"))
+    left = edited(column, edits)
+    assert len(left) == 3 and counts.shape == (4, 3)
+    assert all(one.start < one.end <= two.start for one, two in pairwise(edits[0]))
+    again, _ = find_edits(left, languages, Policy("mask", "fineweb", "simplify"))
+    assert again == [[], [], []]  # a second time there is nothing to do
+    assert time.process_time() - start < 20

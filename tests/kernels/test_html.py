@@ -51,6 +51,36 @@ def test_tags_without_end_tags_do_not_nest(tag):
     assert main_text("<p>gold in the sand</p>" + (tag + "x") * 5_000)[1] is None
 
 
+FORMATTING = "a b big code em font i nobr s small strike strong tt u".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("tag", [*FORMATTING, "div", "section", "span", "table", "title", "sub", "form", "bdi", "button"])
+def test_formatting_elements_left_open_are_counted(tag):
+    html = f"<{tag} x=1>" * 7 + f"</{tag.upper()}>" * 3 + f"<{tag}>"
+    assert unclosed_tags(html.encode()) == (7, 1, 7 if tag in FORMATTING else 0)
+
+
+@pytest.mark.parametrize(("unit", "remark"), [
+    ("<font><i><b><p>x</font>", "too deep"), ("<a><div>x", "too deep"), ("<b><p>x", "too deep"),
+    ("<table><tr><td>x", "deep"), ("<ul><li>x", "deep"), ("<svg><g>", "deep"), ("<div><span>x</span>", "deep"),
+])  # fmt: skip
+def test_a_million_bytes_of_nesting_end_in_useful_time(unit, remark):
+    start = time.perf_counter()
+    try:
+        found = main_text(unit * (1_000_000 // len(unit)))[1]
+    except TooDeepError:
+        found = "too deep"
+    assert found == remark
+    assert time.perf_counter() - start < 10
+
+
+def test_many_nodes_in_open_elements_are_not_looked_at_one_by_one():
+    html = "<section>" * (MAX_DEPTH + 1) + "</section>" * 5 + "<p>x<br>" * 200_000
+    start = time.perf_counter()
+    assert main_text(html)[1] == "deep"
+    assert time.perf_counter() - start < 10
+
+
 def test_many_anchors_left_open_are_not_deep():
     html = "<a name=x>gold " * 5_000
     assert unclosed_tags(html.encode())[0] == 5_000
@@ -60,7 +90,7 @@ def test_many_anchors_left_open_are_not_deep():
 @pytest.mark.parametrize("form", ["a{}=1", "a{}='>'", 'a{} = ">"', "a{}", "a{}=/x"])
 def test_attributes_of_one_tag_are_counted(form):
     tag = "<div " + " ".join(form.format(i) for i in range(300)) + ">"
-    assert unclosed_tags((tag + "<p>x").encode()) == (1, 300)
+    assert unclosed_tags((tag + "<p>x").encode()) == (1, 300, 0)
 
 
 def test_a_tag_with_too_many_attributes_is_refused_at_once():

@@ -3,12 +3,13 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyspark.sql import functions as F
 
 from pipeline.kernels.hashing import text_hash, unit_interval
 from pipeline.kernels.quality import keep_chance
 from pipeline.recipes import Limit
 from pipeline.schema import VERDICTS
-from pipeline.stages import verdict
+from pipeline.stages import top_fraction, verdict
 
 RECIPES = {
     "default": (Limit("word_count", 50, 1000, "test"), Limit("line_count", 2, None, "test")),
@@ -26,7 +27,7 @@ def judged(spark, rows, quality=None):
         [(r[0], 0, r[4], r[5], r[6]) for r in rows],
         "id string, part int, word_count long, line_count long, quality_score double",
     )
-    quality = verdict.quality_reason("threshold", 1, minimum=0.5) if quality is None else quality
+    quality = verdict.quality_reason(verdict.threshold(0.5)) if quality is None else quality
     found = verdict.verdicts(
         documents, annotations, ["web"], verdict.language_reason(["en", "zh"], 0.5), verdict.filter_reason(RECIPES), quality
     )
@@ -61,7 +62,7 @@ def test_the_first_broken_rule_is_the_reason(spark):
 def test_the_pareto_draw_is_the_closed_form_on_the_texts_hash(spark, alpha):
     scores = np.linspace(0, 1, 3000)
     rows = [(f"d{n}", "web", "en", 0.9, 50, 2, float(score)) for n, score in enumerate(scores)]
-    found = judged(spark, rows, verdict.quality_reason("pareto", 7, alpha=alpha))
+    found = judged(spark, rows, verdict.quality_reason(verdict.pareto(7, alpha)))
     draws = unit_interval(7, "quality", pa.array([text_hash(row[0]) for row in rows]))
     chances = keep_chance(scores, alpha)
     assert [found[row[0]] == (None, None) for row in rows] == (draws < chances).tolist()
@@ -86,6 +87,36 @@ def test_before_takes_back_what_later_stages_decided(spark):
     reasons = {row["id"]: (row["kept"], row["drop_reason"]) for row in again.collect()}
     assert reasons["double"] == (False, "exact_duplicate")
     assert reasons["filtered"] == (False, "word_count_min")  # dropped before: nobody asks again
+
+
+def test_each_language_has_its_own_alpha(spark):
+    scores = np.linspace(0, 1, 400)
+    rows = [(f"d{n}", "web", ("en", "zh")[n % 2], 0.9, 50 if n % 2 == 0 else 1, 2, s) for n, s in enumerate(scores.tolist())]
+    found = judged(spark, rows, verdict.quality_reason(verdict.pareto(7, {"en": 1.0, "zh": 20.0})))
+    draws = unit_interval(7, "quality", pa.array([text_hash(row[0]) for row in rows]))
+    chances = (2 - scores) ** -np.where(np.arange(400) % 2 == 0, 1.0, 20.0)
+    assert [found[row[0]] == (None, None) for row in rows] == (draws < chances).tolist()
+
+
+@pytest.mark.parametrize("few", [1, 7, 10_000])
+@pytest.mark.parametrize("keep", [0.001, 0.3, 1.0])
+def test_the_top_fraction_is_exact_and_copies_share_their_fate(spark, monkeypatch, few, keep):
+    monkeypatch.setattr(top_fraction, "FEW", few)
+    draw = np.random.default_rng(3)
+    scores = draw.integers(0, 50, 500) / 49  # many ties
+    rows = [("en" if k % 5 else "zh", float(score), text_hash(f"{k}")) for k, score in enumerate(scores)]
+    rows += [rows[1]] * 40  # copies of one text
+    frame = spark.createDataFrame(rows, "language string, quality_score double, text_hash string").repartition(5)
+    ranks = frame.select("language", top_fraction.rank_key().alias("key")).localCheckpoint()
+    found = top_fraction.cuts(ranks, keep)
+    for language in ("en", "zh"):
+        mine = sorted((-score, key) for name, score, key in rows if name == language)
+        rank = max(1, round(keep * len(mine)))
+        kept = [one for one in mine if one <= mine[rank - 1]]
+        keys = sorted(row["key"] for row in ranks.where(F.col("language") == language).collect())
+        assert found[language] == keys[rank - 1]
+        assert sum(key <= found[language] for key in keys) == len(kept)
+        assert found[language][16:] == mine[rank - 1][1]
 
 
 def test_shares_of_documents_that_break_each_rule(spark):
