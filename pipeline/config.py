@@ -16,6 +16,7 @@ from pipeline import config_values as value
 from pipeline.config_errors import explain
 from pipeline.config_values import refusal
 from pipeline.errors import ConfigError
+from pipeline.kernels.banding import best_bands
 from pipeline.yaml_config import override, read_document
 
 OFF_SWITCHED = ("filters", "quality", "dedup", "decontaminate")
@@ -189,16 +190,52 @@ class Dedup(Section):
     """Words a shingle; the paper does not say, 5 is customary (Lee et al. 2022, The Pile)."""
     min_similarity: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Least Jaccard similarity of near duplicates."""
-    bands: Annotated[int, Field(ge=1, le=1000)] = 12
+    permutations: Annotated[int, Field(ge=1, le=4096)] = 72
+    """Values of a signature; where bands and rows are both given, their product."""
+    bands: Annotated[int, Field(ge=1, le=4096)] | None = None
     """More bands are looser: 12 x 6 makes 97 % of pairs at 0.8 candidates. A.2's 10 hashes: 10 bands of 1 row."""
-    rows: Annotated[int, Field(ge=1, le=1000)] = 6
-    """More rows are stricter."""
+    rows: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """More rows are stricter. Bands and rows left out: the strictest that find 97 % of pairs at min_similarity (12 x 6)."""
     verify: Literal["exact", "signature", "none"] = "exact"
     """How a candidate pair's similarity is checked: exact Jaccard, signatures (cheaper) or not at all."""
-    scope: Literal["across", "within"] = "across"
-    """across all sources, or within each: A.2 does within, and WebText across."""
+    urls: bool = True
+    """Documents of equal URL are one, if they have a date: `prefer` decides, then the newest capture stays."""
+    scope: Literal["across", "within", "dump"] = "across"
+    """across all sources, within each, or within each dump: A.2 does within, and WebText across; FineWeb: dump."""
     prefer: value.Names = ()
     """Who keeps a document that sources share; left out: references in the config's order, then raw sources."""
+    index: value.InputPath | None = None
+    """A folder of other runs' signatures, whose documents go before this run's; a run adds its own as its last step."""
+
+    @model_validator(mode="after")
+    def _banded(self) -> Self:
+        """Settles bands, rows and permutations, whichever were given."""
+        if self.bands and self.rows:
+            bands, rows = self.bands, self.rows
+        elif self.bands or self.rows:
+            given = self.bands or self.rows or 1
+            other = self.permutations // given
+            if not other:
+                raise refusal(f"{self.permutations} permutations are too few for {given}; give both bands and rows")
+            bands, rows = (given, other) if self.bands else (other, given)
+        else:
+            bands, rows = best_bands(self.min_similarity, self.permutations)
+        for key, n in (("bands", bands), ("rows", rows), ("permutations", bands * rows)):
+            object.__setattr__(self, key, n)  # the model is frozen for all others
+        return self
+
+    @model_validator(mode="after")
+    def _index_of_all_sources(self) -> Self:
+        if self.index is not None and "://" in self.index:
+            raise refusal(f"{self.index!r} given; allowed: a folder that every machine mounts", "index")
+        if self.index is not None and self.scope != "across":
+            raise refusal("needs scope: across, since other runs have other sources and dumps", "index")
+        return self
+
+    @property
+    def banding(self) -> tuple[int, int]:
+        """Bands and rows, which are settled."""
+        return self.bands or 1, self.rows or 1
 
 
 class Decontaminate(Section):

@@ -11,12 +11,8 @@ from pydantic_core import ErrorDetails
 from pipeline.yaml_config import Document, Location
 
 # What the contract names and a later version builds. `*` is any name.
-PLANNED_VALUES: dict[Location, tuple[str, ...]] = {
-    ("dedup", "scope"): ("dump",),
-}
-PLANNED_KEYS: tuple[Location, ...] = (
-    ("dedup", "index"),
-)
+PLANNED_VALUES: dict[Location, tuple[str, ...]] = {}
+PLANNED_KEYS: tuple[Location, ...] = ()
 
 
 Known = dict[Location, str]  # a key and what it means

@@ -8,6 +8,7 @@ one file together with its own narrow rows.
 """
 
 from pyspark.sql.types import (
+    ArrayType,
     BinaryType,
     BooleanType,
     DataType,
@@ -66,6 +67,9 @@ REJECTIONS = table(
 ENGINES = ("blocks", "resiliparse", "trafilatura", "whole_page")
 
 SIGNATURES = table({"id": STRING, "part": INT, "signature": BINARY})
+
+# A run's entries in dedup.index. `page`: a hash of the URL's key, of the id where captures are not told apart by URLs.
+INDEXED = table({"id": STRING, "page": LONG, "text_hash": STRING, "signature": BINARY, "band_keys": ArrayType(LONG)})
 
 VERDICTS = table(
     {"id": STRING, "part": INT, "origin": STRING, "source": STRING, "kept": BOOL},

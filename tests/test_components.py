@@ -51,11 +51,17 @@ def components(spark, folder, edges: list[tuple[int, int]], driver_edges: int) -
     return [tuple(row) for row in connected_components(frame, checkpoint, driver_edges=driver_edges).collect()]
 
 
+@pytest.mark.parametrize("adaptive", ["true", "false"])
 @pytest.mark.parametrize("driver_edges", [0, 10_000], ids=["stars", "driver"])
-def test_every_case_at_once(spark, tmp_path, driver_edges):
-    found = components(spark, tmp_path, everything(), driver_edges)
+def test_every_case_at_once(spark, tmp_path, driver_edges, adaptive):
+    spark.conf.set("spark.sql.adaptive.enabled", adaptive)
+    try:
+        found = components(spark, tmp_path, everything(), driver_edges)
+    finally:
+        spark.conf.unset("spark.sql.adaptive.enabled")
     assert dict(found) == expected(everything())
     assert len(found) == len(dict(found))  # each node once
+    assert spark.sparkContext._jsc.getPersistentRDDs().isEmpty()
 
 
 def test_no_edges(spark, tmp_path):

@@ -82,6 +82,16 @@ def test_references_are_preferred_then_raw_sources(write):
     assert load_config(write(GOOD), ["dedup.prefer=[crawl]"]).dedup.prefer == ("crawl", "books")
 
 
+def test_bands_and_rows_are_settled_whichever_are_given(write):
+    for given, banding in {
+        "dedup.permutations=128": (18, 7), "dedup.bands=9": (9, 8), "dedup.rows=8": (9, 8),
+        "dedup.min_similarity=0.5": (36, 2),
+    }.items():  # fmt: skip
+        dedup = load_config(write(GOOD), [given]).dedup
+        assert dedup.banding == banding and dedup.permutations == banding[0] * banding[1]
+    assert load_config(write(GOOD), ["dedup.bands=10", "dedup.rows=1"]).dedup.permutations == 10
+
+
 @pytest.mark.parametrize(
     ("override", "value"),
     [
@@ -144,8 +154,10 @@ def test_a_wrong_file_is_named_with_its_line(write, text: str, message: str):
 WRONG_VALUES = {
     "dedup.min_similarity=1.5": "dedup.min_similarity: 1.5 given; allowed: less than or equal to 1",
     "dedup.rows=0": "dedup.rows: 0 given; allowed: greater than or equal to 1",
-    "dedup.index=x": "dedup.index: this key is planned, not built yet; allowed: shingle",
-    "dedup.scope=dump": 'dedup.scope: "dump" given, which is planned, not built yet; allowed: across or within',
+    "dedup.index=s3://a/b": "dedup.index: 's3://a/b' given; allowed: a folder that every machine mounts",
+    "dedup={index: x, scope: within}": "dedup.index: needs scope: across, since other runs have other sources and dumps",
+    "dedup.scope=all": 'dedup.scope: "all" given; allowed: across, within or dump',
+    "dedup.bands=100": "dedup: 72 permutations are too few for 100; give both bands and rows",
     "dedup.prefer=[books, web]": "dedup.prefer.1: 'web' is no source; allowed: crawl, books",
     "dedup.prefer=[books, books]": "dedup.prefer: a source is named twice",
     "seed=true": "seed: true given; allowed: a valid integer",

@@ -9,6 +9,9 @@ Any user can extend our signatures: `datasketch.MinHash(num_perm, seed, scheme="
 with each shingle's text as bytes, has the same values.
 """
 
+from itertools import pairwise
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 from numba import njit
@@ -107,11 +110,30 @@ def _band_keys(signed: NDArray[np.uint32], bands: int, rows: int) -> NDArray[np.
 
 
 @njit(cache=True)
-def _shingle_hashes(hashes: NDArray[np.uint64], start: int, end: int, size: int) -> NDArray[np.uint64]:
-    out = np.empty(max(0, end - start - size + 1), np.uint64)
-    for k in range(len(out)):
-        out[k] = _shingle(hashes, start + k, size)
-    return out
+def _shingle_hashes(bounds: NDArray[np.int64], hashes: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
+    """Of every document, one after another."""
+    out = np.empty(len(hashes), np.uint64)
+    m = 0
+    for i in range(len(bounds) - 1):
+        for at in range(bounds[i], bounds[i + 1] - size + 1):
+            out[m] = _shingle(hashes, at, size)
+            m += 1
+    return out[:m]
+
+
+@njit(cache=True)
+def _distinct(bounds: NDArray[np.int64], ascending: NDArray[np.uint64], cap: int) -> NDArray[np.int64]:
+    """Moves each document's first `cap` distinct values together, in place; where each document's then end."""
+    ends = np.zeros(len(bounds), np.int64)
+    m = 0
+    for i in range(len(bounds) - 1):
+        start = m
+        for at in range(bounds[i], bounds[i + 1]):
+            if m - start < cap and (at == bounds[i] or ascending[at] != ascending[m - 1]):
+                ascending[m] = ascending[at]
+                m += 1
+        ends[i + 1] = m
+    return ends
 
 
 def shingle_sets(found: Units, shingle: int, cap: int) -> pa.Array:
@@ -120,44 +142,109 @@ def shingle_sets(found: Units, shingle: int, cap: int) -> pa.Array:
     A set larger than `cap` is cut to its `cap` least hashes: a bottom-k sketch (Broder 1997), from which the similarity is
     estimated with a standard error below 1/(2 sqrt(cap)): 0.0035 for 20,000.
     """
-    sets = []
-    for start, end in zip(found.bounds[:-1], found.bounds[1:], strict=True):
-        sets.append(np.unique(_shingle_hashes(found.hashes, start, end, shingle))[:cap].astype("<u8").tobytes())
-    return pa.array(sets, pa.binary())
+    hashes = _shingle_hashes(found.bounds, found.hashes, shingle)
+    bounds = np.zeros(len(found.bounds), np.int64)
+    np.cumsum(np.maximum(np.diff(found.bounds) - shingle + 1, 0), out=bounds[1:])
+    for start, end in pairwise(bounds):
+        hashes[start:end].sort()
+    ends = _distinct(bounds, hashes, cap)
+    data = pa.py_buffer(hashes[: ends[-1]].astype("<u8", copy=False))
+    return pa.Array.from_buffers(pa.large_binary(), len(ends) - 1, [None, pa.py_buffer(8 * ends), data]).cast(pa.binary())
 
 
 @njit(cache=True)
-def _jaccard(left: NDArray[np.uint64], right: NDArray[np.uint64], cap: int) -> float:
-    i = j = both = either = 0
-    while i < len(left) and j < len(right) and either < cap:
-        if left[i] == right[j]:
-            both, i, j = both + 1, i + 1, j + 1
-        elif left[i] < right[j]:
-            i += 1
-        else:
-            j += 1
+def _jaccard(values: NDArray[np.uint64], a: int, a_end: int, b: int, b_end: int, cap: int) -> float:
+    both = either = 0
+    while a < a_end and b < b_end and either < cap:
+        left, right = values[a], values[b]
+        both += left == right
+        a += left <= right
+        b += right <= left
         either += 1
-    either += min(cap - either, len(left) - i + len(right) - j)
-    return both / either if either else 1.0
+    either += min(cap - either, a_end - a + b_end - b)
+    return both / either if either else 0.0
 
 
-def jaccard(left: pa.Array, right: pa.Array, cap: int) -> NDArray[np.float64]:
-    """Jaccard similarity of pairs of `shingle_sets`, shape (n,): exact, or the bottom-k estimate where a set was cut.
+@njit(cache=True)
+def _agreement(values: NDArray[np.uint32], a: int, a_end: int, b: int, b_end: int) -> float:
+    if a == a_end or b == b_end:
+        return 0.0
+    equal = 0
+    for k in range(a_end - a):
+        equal += values[a + k] == values[b + k]
+    return equal / (a_end - a)
 
-    >>> sets = shingle_sets(units(pa.array(["a b c d", "b c d e"])), 1, 100)
-    >>> float(jaccard(sets[:1], sets[1:], 100)[0])  # 3 of 5
-    0.6
+
+@njit(cache=True)
+def _compare_stars(
+    groups: NDArray[np.int64],
+    n_hubs: int,
+    bounds: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
+    minima: NDArray[np.uint32],
+    cap: int,
+    min_similarity: float,
+    max_hubs: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+    n = len(groups)
+    size = max(0, n - n_hubs) * max_hubs
+    left, right = np.empty(size, np.int64), np.empty(size, np.int64)
+    similarity, alone = np.empty(size, np.float64), np.zeros(size, np.bool_)
+    hubs = np.arange(max_hubs)  # rows; the first n_hubs of them are hubs of the group in which the rows begin
+    m = 0
+    for i in range(n_hubs, n):
+        if n_hubs == 0 or groups[hubs[0]] != groups[i]:
+            hubs[0], n_hubs = i, 1
+            continue
+        linked = False
+        for hub in hubs[:n_hubs]:
+            if cap > 0:
+                found = _jaccard(hashes, bounds[hub] // 8, bounds[hub + 1] // 8, bounds[i] // 8, bounds[i + 1] // 8, cap)
+            else:
+                found = _agreement(minima, bounds[hub] // 4, bounds[hub + 1] // 4, bounds[i] // 4, bounds[i + 1] // 4)
+            left[m], right[m], similarity[m] = hub, i, found
+            linked |= found >= min_similarity
+            m += 1
+        if not linked and n_hubs < max_hubs:
+            hubs[n_hubs] = i
+            n_hubs += 1
+        elif not linked:
+            alone[m - 1] = True
+    return left[:m], right[:m], similarity[:m], alone[:m], hubs[:n_hubs].copy()
+
+
+class Compared(NamedTuple):
+    """Rows of two members of a star each, their similarity, and whether the second is like none of the star's hubs."""
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    similarity: NDArray[np.float64]
+    alone: NDArray[np.bool_]
+    hubs: NDArray[np.int64]  # rows of the last star's hubs: where it goes on, they stand before the next rows
+
+
+def compare_stars(
+    groups: NDArray[np.int64], n_hubs: int, sets: pa.Array, cap: int, min_similarity: float, max_hubs: int
+) -> Compared:
+    """Each row of a star with the star's hubs: its first row, and up to `max_hubs` - 1 that were like none before them.
+
+    `groups` numbers the star of each row, whose rows stand together; the first `n_hubs` rows are hubs already. `sets` holds
+    `shingle_sets` cut at `cap`, or signatures if `cap` is 0. Similarity is the Jaccard
+    similarity, or its estimate by signatures; 0 for a document shorter than a shingle, which has no shingle to share.
+
+    >>> sets = shingle_sets(units(pa.array(["a b c d", "b c d e", "x y", "y x"])), 1, 100)
+    >>> found = compare_stars(np.zeros(4, np.int64), 0, sets, 100, 0.5, 2)
+    >>> list(zip(found.left.tolist(), found.right.tolist(), found.similarity.tolist()))
+    [(0, 1, 0.6), (0, 2, 0.0), (0, 3, 0.0), (2, 3, 1.0)]
     """
-    out = np.empty(len(left), np.float64)
-    for i, (one, other) in enumerate(zip(left, right, strict=True)):
-        out[i] = _jaccard(np.frombuffer(one.as_buffer(), "<u8"), np.frombuffer(other.as_buffer(), "<u8"), cap)
-    return out
-
-
-def agreement(left: pa.Array, right: pa.Array) -> NDArray[np.float64]:
-    """The share of equal places of pairs of signatures, shape (n,): the unbiased estimate of the Jaccard similarity."""
-    pairs = [np.frombuffer(b"".join(side.to_pylist()), "<u4").reshape(len(side), -1) for side in (left, right)]
-    return np.asarray((pairs[0] == pairs[1]).mean(axis=1), np.float64)
+    sets = sets.cast(pa.large_binary())
+    bounds = np.frombuffer(sets.buffers()[1], np.int64)[sets.offset : sets.offset + len(sets) + 1]
+    data = sets.buffers()[2] or b""
+    hashes = np.frombuffer(data, "<u8", count=int(bounds[-1]) // 8)
+    minima = np.frombuffer(data, "<u4", count=int(bounds[-1]) // 4)
+    for array in (groups, bounds, hashes, minima):
+        array.flags.writeable = False  # numba compiles another kernel for arrays that can be written
+    return Compared(*_compare_stars(groups, n_hubs, bounds, hashes, minima, cap, min_similarity, max_hubs))
 
 
 def shingle_hash32(shingle: bytes) -> int:

@@ -5,9 +5,10 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import pyarrow as pa
 
-# Parameters that say where a reader came from, not what is read.
+# Parameters that say where a reader came from, or that number a visit, not what is read.
 TRACKING = re.compile(
-    r"(?:utm_\w+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|spm|_ga|_gl)(?:=|$)", re.IGNORECASE
+    r"(?:utm_\w+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|spm|_ga|_gl|phpsessid|jsessionid|aspsessionid\w*)(?:=|$)",
+    re.IGNORECASE,
 )
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 SAFE = "!$&'()*+,;=:@/~"

@@ -256,7 +256,13 @@ class LargestCluster:
 
 @dataclass(frozen=True)
 class DuplicateCounts:
-    """Exact and near duplicates: pairs that share a band, pairs that verification confirmed, and what was removed."""
+    """Duplicates: pairs that were compared, pairs that verification confirmed, and what was removed.
+
+    removed_url  other captures of a URL, with another text
+    unlinked     documents of crowded buckets that were like none of those they were compared with
+    near_like    near duplicates that reach min_similarity to their representative themselves, not through others
+    crowded      documents with which most others share a bucket; `size`: how many
+    """
 
     clusters: int
     removed_exact: int
@@ -265,6 +271,10 @@ class DuplicateCounts:
     verified_pairs: int
     by_source: tuple[DuplicatePair, ...] = ()
     largest: tuple[LargestCluster, ...] = ()
+    removed_url: int = 0
+    unlinked: int = 0
+    near_like: int = 0
+    crowded: tuple[LargestCluster, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.report import numerals
-from pipeline.report.counts import Counts, DuplicateCounts, LanguageCounts, StageTime
+from pipeline.report.counts import Counts, DuplicateCounts, LanguageCounts, LargestCluster, StageTime
 from pipeline.report.tables import NONE, Cell, Column, Section, Table, columns, named, number, part, prose
 from pipeline.report.untrusted import address, link_target
 
@@ -62,30 +62,37 @@ def duplicates_section(duplicates: DuplicateCounts | None) -> Section:
         return Section("duplicates", heading, nothing="Duplicates were not looked for.")
     one = duplicates
     confirmed = numerals.percent(numerals.share(one.verified_pairs, one.candidate_pairs))
-    lead = (
+    lead: tuple[str, ...] = (
         f"{numerals.exact(one.clusters)} clusters; removed: {numerals.exact(one.removed_exact)} exact and "
-        f"{numerals.exact(one.removed_near)} near duplicates. Of {numerals.exact(one.candidate_pairs)} candidate "
-        f"pairs, verification confirmed {numerals.exact(one.verified_pairs)} ({confirmed}).",
+        f"{numerals.exact(one.removed_near)} near duplicates, {numerals.exact(one.removed_url)} older captures of a URL. "
+        f"Of {numerals.exact(one.candidate_pairs)} candidate pairs, verification confirmed "
+        f"{numerals.exact(one.verified_pairs)} ({confirmed}).",
     )
+    if one.removed_near:
+        lead += (
+            f"{numerals.exact(one.near_like)} of the near duplicates ({numerals.percent(one.near_like / one.removed_near)}) "
+            "are as like their representative as was asked; the others through documents between them.",
+        )
+    if one.unlinked:
+        lead += (
+            f"{numerals.exact(one.unlinked)} documents of crowded buckets were like none of those they were compared with; "
+            "a duplicate among them may have been missed.",
+        )
     pairs = Table(
         "Who kept the document",
         columns("kept by", "removed from", "documents", names=2),
         tuple((named(pair.kept_source), named(pair.removed_source), number(pair.documents)) for pair in one.by_source),
     )
-    largest = Table(
-        "Largest clusters",
-        (Column("representative", "name"), Column("documents"), Column("begins", "prose")),
-        tuple(
-            (
-                _address_cell(cluster.representative_url or cluster.cluster_id),
-                number(cluster.size),
-                prose(cluster.excerpt),
-            )
-            for cluster in one.largest
-        ),
-        folded=True,
+    largest = _largest("Largest clusters", "representative", one.largest)
+    crowded = _largest("Largest buckets: documents that share a band with", "the first of them", one.crowded)
+    return Section("duplicates", heading, lead, tuple(table for table in (pairs, largest, crowded) if table.rows))
+
+
+def _largest(title: str, first: str, clusters: Sequence[LargestCluster]) -> Table:
+    rows = tuple(
+        (_address_cell(one.representative_url or one.cluster_id), number(one.size), prose(one.excerpt)) for one in clusters
     )
-    return Section("duplicates", heading, lead, tuple(table for table in (pairs, largest) if table.rows))
+    return Table(title, (Column(first, "name"), Column("documents"), Column("begins", "prose")), rows, folded=True)
 
 
 def _address_cell(url: str) -> Cell:

@@ -51,7 +51,15 @@ def run(
             output.clear()
         output.recover()
         wanted = STAGES if until is None else STAGES[: STAGES.index(until) + 1]
-        _run_stages(config, inputs, output, open_spark, [only] if only else wanted)
+        if config.dedup and config.dedup.index:
+            from pipeline.run.indexing import add, others
+
+            others(config.dedup.index, output.folder, config.dedup)  # another kind of index is named now, not after hours
+            _run_stages(config, inputs, output, open_spark, [only] if only else wanted)
+            if (only or wanted[-1]) == STAGES[-1]:
+                add(config, output, open_spark)
+        else:
+            _run_stages(config, inputs, output, open_spark, [only] if only else wanted)
 
 
 def _run_stages(

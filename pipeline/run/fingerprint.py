@@ -96,7 +96,7 @@ def _dependencies(config: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
         "ingest": [read, config["extract"], files.get(URL_LISTS), seed if sampled else None],
         "train_quality": [roles, quality.get("features"), config["language"], seed, config["annotate"], "model" in owned],
         "annotate": [
-            dedup.get("shingle"), dedup.get("bands", 0) * dedup.get("rows", 0), config["annotate"], sensitive, owned,
+            dedup.get("shingle"), dedup.get("permutations"), config["annotate"], sensitive, owned,
         ],
         "verdict": [roles, config["filters"], _recipe_files(config["filters"]), quality.get("select")],
         "deduplicate": [dedup],

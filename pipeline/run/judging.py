@@ -59,7 +59,7 @@ def annotate(work: Work) -> Json:
     """annotations/, and edits/ where texts are edited."""
     dedup = work.config.dedup
     documents = _in_kept_languages(work, work.read("documents"))
-    shingle, permutations = (dedup.shingle, dedup.bands * dedup.rows) if dedup else (1, 0)
+    shingle, permutations = (dedup.shingle, dedup.permutations) if dedup else (1, 0)
     model = own_model(work.config.quality) or load_model(work.output.folder / "quality" / "model.npz")
     settings = measuring.Settings(shingle, permutations, policy(work.config), read_sensitive_words(work.config))
     measured = measuring.annotate(documents, model, settings)

@@ -224,7 +224,7 @@ def _reckoned(config: Config, part: Part) -> Forecast:
         mixture.token_budget, part.tokenizer, rows, corpus_tokens, round(corpus_text * of_text), round(disk), free,
         seconds / 3600,
         f"{dedup.bands} bands of {dedup.rows} rows" if dedup else "",
-        {s: candidate_chance(s, dedup.bands, dedup.rows) for s in SIMILARITIES} if dedup else {},
+        {s: candidate_chance(s, *dedup.banding) for s in SIMILARITIES} if dedup else {},
         tuple(_problems(config, part, plans, disk, free)),
     )  # fmt: skip
 

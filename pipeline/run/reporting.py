@@ -13,11 +13,13 @@ from pipeline.arrow import column_from
 from pipeline.kernels.hashing import unit_interval
 from pipeline.report import counts as c
 from pipeline.report import render
+from pipeline.run.choosing import out_of_proportion
 from pipeline.run.judged import quality_counts, shown
 from pipeline.run.output import Json
 from pipeline.run.work import Work, edit_sums
 from pipeline.schema import DOUBLE, LONG, STAGES, STRING, table
 from pipeline.sources.reasons import REASONS
+from pipeline.stages import deduplicate as choosing
 from pipeline.stages import ingest, verdict
 
 SAMPLES = 5  # documents shown a drop reason
@@ -58,7 +60,7 @@ def report(work: Work) -> Json:
         ),
         warnings=_warnings(work, given),
         samples=_samples(work),
-        rejection_reasons=REASONS | ingest.REASONS,
+        rejection_reasons=REASONS | ingest.REASONS | choosing.REASONS,
     )
     folder = work.folder / "report"
     folder.mkdir()
@@ -127,8 +129,9 @@ def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
     removed = rows.where("id != representative_id")
     kinds: dict[str, int] = dict(removed.groupBy("kind").count().collect())
     kept = sources.toDF("representative_id", "kept_source")
-    pairs = removed.join(sources.toDF("id", "removed_source"), "id").join(kept, "representative_id")
-    by_source = pairs.groupBy("kept_source", "removed_source").count().collect()
+    other = F.coalesce("kept_source", F.lit("(another run)")).alias("kept_source")
+    pairs = removed.join(sources.toDF("id", "removed_source"), "id").join(kept, "representative_id", "left")
+    by_source = pairs.groupBy(other, "removed_source").count().collect()
     largest = (
         rows.groupBy("cluster_id", F.col("representative_id").alias("id"))
         .agg(F.count(F.lit(1)).alias("size"))
@@ -137,17 +140,33 @@ def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
     )
     places = largest.join(work.read("verdicts").select("id", "part", "source"), "id")
     shown = _excerpts(work, places.select("id", "part", "source", F.col("cluster_id").alias("key"), "size"))
+    like = F.col("similarity") >= work.config.dedup.min_similarity
     return c.DuplicateCounts(
+        near_like=removed.where("kind = 'near'").where(like).count(),
+        crowded=_crowded(work, {one["id"]: one["documents"] for one in given["crowded"]}),
         clusters=rows.select("cluster_id").distinct().count(),
         removed_exact=kinds.get("exact", 0),
         removed_near=kinds.get("near", 0),
+        removed_url=kinds.get("url", 0),
         candidate_pairs=given["pairs"]["candidates"],
         verified_pairs=given["pairs"]["verified"],
+        unlinked=given["pairs"]["unlinked"],
         by_source=tuple(sorted((c.DuplicatePair(*row) for row in by_source), key=lambda one: -one.documents)),
         largest=tuple(
             c.LargestCluster(row["key"], row["size"], row["url"] or row["id"], row["excerpt"])
             for row in sorted(shown, key=lambda row: (-row["size"], row["key"]))
         ),
+    )
+
+
+def _crowded(work: Work, sizes: dict[str, int]) -> tuple[c.LargestCluster, ...]:
+    if not sizes:
+        return ()
+    places = work.read("verdicts").where(F.col("id").isin(list(sizes)))
+    asked = places.select("id", "part", "source", F.col("id").alias("key"), F.lit(0).cast("long").alias("size"))
+    shown = {row["id"]: row for row in _excerpts(work, asked)}
+    return tuple(
+        c.LargestCluster(key, n, shown[key]["url"] or key, shown[key]["excerpt"]) for key, n in sizes.items() if key in shown
     )
 
 
@@ -224,6 +243,7 @@ def _warnings(work: Work, given: Json) -> tuple[str, ...]:
             found.append(f"{name}: no document is kept")
     for language, n, reason, share in given["verdict"]["strict_rules"]:
         found.append(f"{language}: {reason} drops {share:.1%} of {n:,} raw documents; is the recipe made for this language?")
+    found += out_of_proportion(work.config.sources, given["deduplicate"])
     held = given["mix"]["validation"] or {"rows": []}
     found += [row["note"] for row in (*given["mix"]["rows"], *held["rows"]) if row["note"]]
     return tuple(found)

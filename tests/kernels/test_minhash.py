@@ -3,12 +3,11 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from datasketch import MinHash, MinHashLSH
+from datasketch import MinHash
 
+from pipeline.kernels.banding import candidate_chance
 from pipeline.kernels.minhash import (
-    agreement,
-    band_keys,
-    jaccard,
+    compare_stars,
     shingle_hash32,
     shingle_sets,
     signature_column,
@@ -50,58 +49,79 @@ def test_short_documents_have_no_signature():
     assert lengths == [288, 288, 288, 288, 288, 0, 0]
 
 
-def test_candidates_are_those_of_datasketchs_index():
-    draw = np.random.default_rng(7)
-    texts = []
-    for _ in range(60):
-        words = [f"w{n}" for n in draw.integers(0, 800, 90)]
-        texts.append(" ".join(words))
-        for place in draw.integers(0, 90, draw.integers(1, 8)):
-            words[place] = f"x{draw.integers(0, 10**9)}"
-        texts.append(" ".join(words))
-    column = signature_column(units(pa.array(texts)), 5, 72)
-    keys = band_keys(column, 12, 6)
-    mine = {
-        (i, j) for i in range(len(texts)) for j in range(i + 1, len(texts)) if (keys[i] == keys[j]).any()
-    }
-    index = MinHashLSH(num_perm=72, params=(12, 6))
-    theirs = set()
-    for j, text in enumerate(texts):
-        sketch = MinHash(num_perm=72, seed=1, scheme="affine32", hashfunc=shingle_hash32)
-        sketch.update_batch(shingle_texts(text, 5))
-        theirs |= {(i, j) for i in index.query(sketch)}
-        index.insert(j, sketch)
-    assert mine == theirs
-    assert len(mine) > 20
+def share_a_band(left: pa.Array, right: pa.Array, bands: int, rows: int) -> np.ndarray:
+    one, other = (np.frombuffer(b"".join(side.to_pylist()), "<u4").reshape(-1, bands, rows) for side in (left, right))
+    return (one == other).all(axis=2).any(axis=1)
 
 
-def test_the_curve_of_candidates():
-    """1 - (1 - s^r)^b, within 4 standard errors, on signatures of pairs with known similarity."""
-    n, shared, own = 1500, 80, 20  # similarity 80 / (80 + 10 + 10)
-    left, right = [], []
-    for i in range(n):
-        common = [f"c{i}x{k}" for k in range(shared)]
-        left.append(" ".join(common + [f"l{i}x{k}" for k in range(own // 2)]))
-        right.append(" ".join(common + [f"r{i}x{k}" for k in range(own // 2)]))
-    keys = [band_keys(signature_column(units(pa.array(side)), 1, 72), 12, 6) for side in (left, right)]
-    found = (keys[0] == keys[1]).any(axis=1).mean()
-    expected = 1 - (1 - 0.8**6) ** 12
-    assert abs(found - expected) < 4 * np.sqrt(expected * (1 - expected) / n)
+def test_four_thousand_pairs_between_080_and_085_follow_the_curve():
+    """The share of candidates is the mean of 1 - (1 - s^r)^b over the pairs, within 4 standard errors (seed 11)."""
+    draw = np.random.default_rng(11)
+    left, right, similarities = [], [], []
+    for i in range(4000):
+        wanted = draw.uniform(0.80, 0.85)
+        own = round(200 * (1 - wanted) / (1 + wanted))  # of 200 words each
+        common = [f"c{i}x{k}" for k in range(200 - own)]
+        left.append(" ".join(common + [f"l{i}x{k}" for k in range(own)]))
+        right.append(" ".join(common + [f"r{i}x{k}" for k in range(own)]))
+        similarities.append((200 - own) / (200 + own))
+    found = [units(pa.array(side)) for side in (left, right)]
+    sets = pa.concat_arrays([shingle_sets(one, 1, 20_000) for one in found])
+    order = np.arange(8000).reshape(2, 4000).T.ravel()
+    exact = compare_stars(np.repeat(np.arange(4000), 2), 0, sets.take(pa.array(order)), 20_000, 0.8, 1).similarity
+    assert exact == pytest.approx(similarities)
+    for bands, rows in ((12, 6), (14, 8), (10, 1)):
+        expected = np.array([candidate_chance(one, bands, rows) for one in exact])
+        share = share_a_band(*(signature_column(one, 1, bands * rows) for one in found), bands, rows).mean()
+        error = np.sqrt((expected * (1 - expected)).sum()) / 4000
+        assert abs(share - expected.mean()) <= 4 * error + 1e-9
+        if (bands, rows) == (12, 6):
+            assert share >= 0.975
+
+
+def similarity(sets: pa.Array, cap: int) -> float:
+    return compare_stars(np.zeros(2, np.int64), 0, sets, cap, 0.5, 1).similarity[0]
 
 
 def test_jaccard_is_exact_and_its_sketch_close():
     texts = pa.array([" ".join(f"w{k}" for k in range(4000)), " ".join(f"w{k}" for k in range(1000, 5000))])
-    sets = shingle_sets(units(texts), 1, 100_000)
-    assert jaccard(sets[:1], sets[1:], 100_000)[0] == 3000 / 5000
+    assert similarity(shingle_sets(units(texts), 1, 100_000), 100_000) == 3000 / 5000
     cut = shingle_sets(units(texts), 1, 1000)
     assert len(cut[0].as_py()) == 8000
-    assert jaccard(cut[:1], cut[1:], 1000)[0] == pytest.approx(0.6, abs=4 * np.sqrt(0.24 / 1000))
+    assert similarity(cut, 1000) == pytest.approx(0.6, abs=4 * np.sqrt(0.24 / 1000))
 
 
 def test_agreement_estimates_similarity():
     texts = [" ".join(f"w{k}" for k in range(200)), " ".join(f"w{k}" for k in range(50, 250))]
-    column = signature_column(units(pa.array(texts)), 1, 1024)
-    assert agreement(column[:1], column[1:])[0] == pytest.approx(0.6, abs=4 * np.sqrt(0.24 / 1024))
+    for n in (1024, 1025):  # an odd number of values, too
+        assert similarity(signature_column(units(pa.array(texts)), 1, n), 0) == pytest.approx(0.6, abs=0.062)
+
+
+def test_texts_without_shingles_are_like_nothing():
+    for sets, cap in ((shingle_sets(units(pa.array(["a", "a"])), 5, 9), 9), (pa.array([b"", b""], pa.binary()), 0)):
+        assert similarity(sets, cap) == 0.0
+
+
+def test_a_star_goes_on_in_the_next_batch_where_it_stopped():
+    draw = np.random.default_rng(2)
+    texts = pa.array([" ".join(f"w{n}" for n in draw.integers(0, 30, 20)) for _ in range(40)])
+    groups = np.repeat([5, 7, 9], [15, 1, 24])
+    sets = shingle_sets(units(texts), 1, 100)
+    whole = compare_stars(groups, 0, sets, 100, 0.4, 4)
+    wanted = set(zip(whole.left, whole.right, whole.similarity, whole.alone, strict=True))
+    found, hubs = set(), np.zeros(0, np.int64)
+    for start in range(0, 40, 6):
+        places = np.concatenate([hubs, np.arange(start, min(40, start + 6))])
+        one = compare_stars(groups[places], len(hubs), sets.take(pa.array(places)), 100, 0.4, 4)
+        found |= set(zip(places[one.left], places[one.right], one.similarity, one.alone, strict=True))
+        hubs = places[one.hubs]
+    assert found == wanted
+    assert set(groups[whole.left].tolist()) == {5, 9}
+    assert (groups[whole.left] == groups[whole.right]).all()
+    linked = set(whole.right[whole.similarity >= 0.4].tolist())
+    alone = set(whole.right[whole.alone].tolist())
+    assert alone and linked and not alone & linked
+    assert len(set(whole.left[groups[whole.left] == 9])) == 4  # so many hubs, and the first row is one
 
 
 def test_on_the_samples_own_texts():

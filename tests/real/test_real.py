@@ -17,6 +17,8 @@ import pandas as pd
 import pytest
 
 from tests.path import corpus, curated, report, rows, table
+from tests.stages.test_deduplicate import SETTINGS
+from tests.stages.test_deduplicate import run as duplicates_of
 
 CONFIGS = Path(__file__).parent
 
@@ -128,6 +130,17 @@ def test_duplicates(measure, data):
     assert figure(text, r"recall exact: ([\d.]+)") >= 0.97
     assert figure(text, r"recall J>=0.85: ([\d.]+)") >= 0.97
     assert figure(text, r"precision on \d+ of them: ([\d.]+)") >= 0.99
+
+
+def test_every_planted_plagiarism_and_nothing_else(spark, data, tmp_path):
+    lines = (data / "near-duplicates" / "articles_1000.train").read_text("utf-8").splitlines()
+    texts = {f"web/{key}": text for key, text in (line.split(" ", 1) for line in lines)}
+    truth = (data / "near-duplicates" / "articles_1000.truth").read_text("utf-8").splitlines()
+    found = duplicates_of(spark, tmp_path, texts, SETTINGS, 3)
+    clusters: dict[str, set[str]] = {}
+    for row in found.values():
+        clusters.setdefault(row["cluster_id"], set()).add(row["id"].removeprefix("web/"))
+    assert sorted(map(sorted, clusters.values())) == sorted(sorted(line.split()) for line in truth)
 
 
 def test_contamination(measure, data):

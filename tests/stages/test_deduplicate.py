@@ -7,14 +7,15 @@ from pathlib import Path
 import networkx as nx
 import pyarrow as pa
 import pytest
+from datasketch import MinHash, MinHashLSH
 
 from pipeline.kernels import minhash
 from pipeline.kernels.hashing import text_hash
 from pipeline.kernels.text import units
 from pipeline.sources.documents import DocumentTexts
-from pipeline.stages.deduplicate import Settings, deduplicate, dropped
+from pipeline.stages.deduplicate import Settings, _buckets, deduplicate, dropped
 
-SETTINGS = Settings(1, 5, 0.8, 12, 6, "exact", False, ("books", "web"))
+SETTINGS = Settings(1, 5, 0.8, 12, 6, "exact", "across", ("books", "web"))
 WORDS = [f"word{i}" for i in range(500)]
 
 
@@ -52,13 +53,14 @@ def similarity(left: str, right: str) -> float:
     return len(a & b) / len(a | b) if a and b else 0.0
 
 
-def documents(spark, folder: Path, texts: dict[str, str], parts: int):
-    """Rows that the stage takes, and the text pass over files of `parts` parts."""
+def documents(spark, folder: Path, texts: dict[str, str], parts: int, captures: dict[str, tuple[str, ...]]):
+    """Rows that the stage takes, and the text pass over files of `parts` parts. `captures`: url, date and dump by id."""
     rows = []
     for place, (key, text) in enumerate(sorted(texts.items())):
-        rows.append((key, place % parts, key.split("/")[0], text_hash(text), 0.5, len(text), None, text))
+        url, date, dump = captures.get(key, (None, None, None))
+        rows.append((key, place % parts, key.split("/")[0], text_hash(text), 0.5, len(text), date, text, url, dump))
     columns = "id string, part int, source string, text_hash string, quality_score double, length long, date string"
-    table = spark.createDataFrame(rows, f"{columns}, text string")
+    table = spark.createDataFrame(rows, f"{columns}, text string, url string, dump string")
     for part in range(parts):
         target = folder / "origin=all" / f"part-{part:05d}-x.parquet"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -71,8 +73,9 @@ def documents(spark, folder: Path, texts: dict[str, str], parts: int):
     return table.drop("text").join(signed, "id"), DocumentTexts(str(folder))
 
 
-def run(spark, tmp_path: Path, texts: dict[str, str], settings: Settings, parts: int):
-    frame, passes = documents(spark, tmp_path / "documents", texts, parts)
+def run(spark, tmp_path: Path, texts: dict[str, str], settings: Settings, parts: int, captures=(), order="id"):
+    frame, passes = documents(spark, tmp_path / "documents", texts, parts, dict(captures))
+    frame = frame.orderBy(order)
 
     def checkpoint(name, frame):
         frame.write.mode("overwrite").parquet(str(tmp_path / "checkpoints" / name))
@@ -81,10 +84,10 @@ def run(spark, tmp_path: Path, texts: dict[str, str], settings: Settings, parts:
     return {row["id"]: row for row in checkpoint("result", deduplicate(frame, passes, settings, checkpoint)).collect()}
 
 
-@pytest.mark.parametrize("parts", [1, 7])
-def test_clusters_equal_brute_force(spark, tmp_path, parts):
+def test_clusters_equal_brute_force_however_the_input_is_cut_and_ordered(spark, tmp_path):
     texts = corpus()
-    found = run(spark, tmp_path, texts, SETTINGS, parts)
+    found = run(spark, tmp_path / "1", texts, SETTINGS, 1)
+    assert run(spark, tmp_path / "7", texts, SETTINGS, 7, order="text_hash") == found
     graph = nx.Graph()
     keys = sorted(texts)
     for i, left in enumerate(keys):
@@ -123,9 +126,48 @@ def test_chain_is_one_cluster_and_short_texts_meet_exactly(spark, tmp_path):
 def test_within_a_source(spark, tmp_path):
     text = "one two three four five six"
     texts = {"web/a": text, "books/a": text, "web/b": text.replace("six", " six")}
-    found = run(spark, tmp_path, texts, SETTINGS._replace(within=True), 1)
+    found = run(spark, tmp_path, texts, SETTINGS._replace(scope="within"), 1)
     assert set(found) == {"web/a", "web/b"}
 
+
+def test_within_a_dump(spark, tmp_path):
+    text = "one two three four five six"
+    captures = {"web/a": (None, None, "2020-05"), "books/a": (None, None, "2020-05"), "web/b": (None, None, "2020-10")}
+    found = run(spark, tmp_path, dict.fromkeys(captures, text), SETTINGS._replace(scope="dump"), 1, captures)
+    assert set(found) == {"web/a", "books/a"}
+
+
+def test_the_newest_capture_of_a_url_stays(spark, tmp_path):
+    """The older capture goes for its URL; the page with the older one's text has no longer anyone who is like it."""
+    draw = random.Random(8)
+    old, new = (" ".join(draw.choices(WORDS, k=80)) for _ in range(2))
+    texts = {
+        "web/old": old, "web/new": new, "web/other": old, "web/copy": f"  {new}", "web/near": f"{new} end",
+        "web/same-1": "too short", "web/same-2": "not long", "web/undated": old + " x",
+        "web/undated-2": new + " y z and more",
+    }  # fmt: skip
+    page, short = "https://www.example.org/a?utm_source=x", "http://example.org/short"
+    captures = {
+        "web/old": (page, "2020-01-01T00:00:00Z", None), "web/new": ("http://example.org/a/", "2020-02-01T00:00:00Z", None),
+        "web/other": ("http://example.org/b", "2020-03-01T00:00:00Z", None),
+        "web/same-1": (short, "2020-01-01T00:00:00Z", None), "web/same-2": (short, "2020-01-02T00:00:00Z", None),
+        "web/undated": ("http://example.org/c", None, None), "web/undated-2": ("http://example.org/c", None, None),
+    }  # fmt: skip
+    found = run(spark, tmp_path, texts, SETTINGS, 2, captures)
+    first = {key: found[key] for key in ("web/old", "web/new", "web/copy", "web/near", "web/undated-2")}
+    assert {row["cluster_id"] for row in first.values()} == {"web/copy"}
+    (representative,) = {row["representative_id"] for row in first.values()}
+    assert representative == "web/undated-2"  # the longest
+    assert (found["web/old"]["kind"], found["web/old"]["similarity"]) == ("url", 0.0)
+    assert (found["web/copy"]["kind"], found["web/new"]["kind"]) in (("exact", "near"), ("near", "exact"))
+    assert found["web/near"]["similarity"] == pytest.approx(similarity(texts["web/near"], texts["web/undated-2"]))
+    assert {found[key]["cluster_id"] for key in ("web/other", "web/undated")} == {"web/other"}
+    short = [found[f"web/same-{k}"] for k in (1, 2)]
+    assert [(row["representative_id"], row["kind"], row["similarity"]) for row in short] == [
+        ("web/same-2", "url", 0.0), ("web/same-2", "url", 1.0),
+    ]  # fmt: skip
+    apart = run(spark, tmp_path / "apart", texts, SETTINGS._replace(urls=False), 1, captures)
+    assert "web/same-1" not in apart and apart["web/old"]["representative_id"] == "web/undated"
 
 def test_signature_verification_and_none(spark, tmp_path):
     texts = {key: text for key, text in corpus().items() if key.startswith("web/01")}
@@ -147,6 +189,55 @@ def test_hot_bucket_of_strangers_is_starred_again(spark, tmp_path):
     found = run(spark, tmp_path, texts, settings, 2)
     assert {row["cluster_id"] for row in found.values()} == {f"web/{i}-a" for i in range(12)}
     assert len(found) == 24
+
+
+def test_buckets_are_those_of_datasketchs_index(spark, tmp_path):
+    """2,000 documents of five scripts; every pair of a bucket is a candidate pair of MinHashLSH with the same bands."""
+    draw = random.Random(4)
+    letters = {"en": "abcdefghij", "ru": "абвгдежзик", "el": "αβγδεζηθικ", "ar": "ابتثجحخدذر"}
+    words = {name: ["".join(draw.choices(some, k=6)) for _ in range(3000)] for name, some in letters.items()}
+    texts: list[str] = []
+    while len(texts) < 2000:
+        name = draw.choice(["en", "ru", "el", "ar", "zh"])
+        gap, some = ("", [chr(0x4E00 + k) for k in range(3000)]) if name == "zh" else (" ", words[name])
+        chosen = draw.choices(some, k=draw.randint(20, 60))
+        for _ in range(draw.randint(1, 3)):
+            texts.append(gap.join(chosen))
+            for place in draw.choices(range(len(chosen)), k=draw.randint(1, 3)):
+                chosen[place] = draw.choice(some)
+    column = minhash.signature_column(units(pa.array(texts)), 5, 72)
+    index, theirs = MinHashLSH(num_perm=72, params=(12, 6)), set()
+    for j, text in enumerate(texts):
+        found = units(pa.array([text]))
+        data = text.encode()
+        spelled = [data[a:b].decode() for a, b in zip(found.starts, found.ends, strict=True)]
+        sketch = MinHash(num_perm=72, seed=1, scheme="affine32", hashfunc=minhash.shingle_hash32)
+        sketch.update_batch([" ".join(spelled[k : k + 5]).encode() for k in range(len(spelled) - 4)])
+        assert column[j].as_py() == sketch.hashvalues.astype("<u4").tobytes()
+        theirs |= {(i, j) for i in index.query(sketch)}
+        index.insert(j, sketch)
+    rows = [(j, j, "", signature) for j, signature in enumerate(column.to_pylist())]
+    grouped = spark.createDataFrame(rows, "node long, leader long, scope string, signature binary")
+    buckets: dict[int, list[int]] = {}
+    for key, node in _buckets(grouped, SETTINGS).collect():
+        buckets.setdefault(key, []).append(node)
+    mine = {(i, j) for members in buckets.values() for i in members for j in members if i < j}
+    assert mine == theirs
+    assert len(mine) > 500
+
+
+def test_a_crowded_bucket_leaves_nobody_out(spark, tmp_path):
+    """Forty pairs in one bucket of strangers, more than there are hubs: the others meet by more hashes."""
+    draw = random.Random(6)
+    boilerplate = " ".join(draw.choices(WORDS, k=60))
+    texts = {}
+    for i in range(40):
+        own = " ".join(draw.choices(WORDS, k=50))
+        texts |= {f"web/{i:02d}-a": f"{boilerplate} {own}", f"web/{i:02d}-b": f"{boilerplate} {own} end"}
+    found = run(spark, tmp_path, texts, SETTINGS._replace(bands=10, rows=1), 2)
+    assert (tmp_path / "checkpoints" / "further-stars-1").exists()
+    assert {row["cluster_id"] for row in found.values()} == {f"web/{i:02d}-a" for i in range(40)}
+    assert len(found) == 80
 
 
 def test_dropped_names_the_kind(spark):
