@@ -33,10 +33,12 @@ def train_quality(work: Work) -> Json:
     model: Model = {}
     card: Json = {"languages": []}
     if (quality := work.config.quality) and quality.model is None:
-        columns = ("id", "origin", "host", "language", "text", "text_hash")
+        columns = ("id", "part", "origin", "host", "language", "text_hash")
         documents = work.with_source(_in_kept_languages(work, work.read("documents")).select(*columns))
         buckets = quality.features.buckets
-        features = training.training_features(documents, work.references, work.config.seed, buckets, policy(work.config))
+        features = training.training_features(
+            documents, work.texts(), work.references, work.config.seed, buckets, policy(work.config)
+        )
         model, card = fit(features.toArrow(), buckets, work.config.seed)
     _save_model(folder / "model.npz", model)
     own = own_model(quality)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.arrow import column_from, rows_from
+from pipeline.arrow import Texts, column_from
 from pipeline.kernels import minhash
 from pipeline.kernels.buffers import utf8_buffers
 from pipeline.kernels.chinese import words
@@ -46,11 +46,12 @@ FEATURES = table(
 
 
 def training_features(
-    documents: DataFrame, references: Sequence[str], seed: int, buckets: int, policy: Policy = _AS_IT_IS
+    documents: DataFrame, texts: Texts, references: Sequence[str], seed: int, buckets: int, policy: Policy = _AS_IT_IS
 ) -> DataFrame:
-    """Rows of FEATURES for a hashed sample of `documents`: id, source, host, language, text, text_hash.
+    """Rows of FEATURES for a hashed sample of `documents`: id, part, source, host, language, text_hash.
 
-    `references` are the trusted sources. Raw copies of references (same text) are left out. Starts a Spark job (counts).
+    `references` are the trusted sources. Raw copies of references (same text) are left out. The sample meets its texts
+    where these are stored. Starts a Spark job (counts).
     """
     labelled = documents.withColumn("reference", F.col("source").isin(list(references)))
     trusted = labelled.where("reference").select("text_hash").distinct()
@@ -61,8 +62,8 @@ def training_features(
     drawn = column_from(partial(_draw, seed=seed, purpose="train"), DOUBLE)("id") < _share(shares(sizes))
     named = column_from(partial(_draw, seed=seed, purpose="vocabulary"), DOUBLE)("id") < _share(shares(sizes, VOCABULARY))
     host = F.coalesce("host", "id").alias("host")
-    sample = rows.where(drawn).select("id", "source", host, "language", "reference", named.alias("named"), "text")
-    return rows_from(sample, partial(_features, seed=seed, buckets=buckets, policy=policy), FEATURES)
+    sample = rows.where(drawn).select("id", "part", "source", host, "language", "reference", named.alias("named"))
+    return texts(sample, ("text",), partial(_features, seed=seed, buckets=buckets, policy=policy), FEATURES)
 
 
 def shares(sizes: Mapping[tuple[str, bool, str], int], room: int = SAMPLE) -> dict[tuple[str, bool, str], float]:

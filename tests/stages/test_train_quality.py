@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.kernels.hashing import text_hash
@@ -10,6 +11,7 @@ from pipeline.kernels.quality_card import fit, hold_out
 from pipeline.kernels.quality_figures import fitted_alpha
 from pipeline.kernels.regression import scores
 from pipeline.kernels.text import units
+from pipeline.sources.documents import DocumentTexts
 from pipeline.stages.train_quality import SAMPLE, WINDOW, WINDOWS, cut_windows, shares, training_features
 
 BUCKETS = 1 << 12
@@ -143,15 +145,20 @@ def test_format_fingerprints_are_no_words():
     assert marked.hashes.tolist() == read(["Gold is washed again"]).hashes.tolist()
 
 
-def test_features_leave_out_copies_of_references(spark):
+def test_features_leave_out_copies_of_references(spark, tmp_path):
     rows = [
         (f"books/{k}", "books", None, "en", f"reference text {k} of some words") for k in range(3)
     ] + [("copy", "web", "h", "en", "reference  text 1 of some words"), ("own", "web", "h", "en", "a page of its own")]
+    (tmp_path / "origin=any").mkdir()
+    for part in (0, 1):
+        stored = [{"id": row[0], "text": row[-1]} for row in rows[part::2]]
+        pq.write_table(pa.Table.from_pylist(stored), tmp_path / "origin=any" / f"part-0000{part}-a.parquet")
     documents = spark.createDataFrame(
-        [(*row, text_hash(row[-1])) for row in rows],
-        "id string, source string, host string, language string, text string, text_hash string",
+        [(*row[:-1], text_hash(row[-1]), k % 2) for k, row in enumerate(rows)],
+        "id string, source string, host string, language string, text_hash string, part int",
     )
-    found = training_features(documents, ["books"], 1, BUCKETS).toArrow().sort_by("id")
+    texts = DocumentTexts(str(tmp_path))
+    found = training_features(documents, texts, ["books"], 1, BUCKETS).toArrow().sort_by("id")
     assert found["id"].to_pylist() == ["books/0", "books/1", "books/2", "own"]
     assert found["vocabulary"].to_pylist()[-1].split("\n").__len__() == 5
     assert all(len(value) == 4 * 8 for value in found["bands"].to_pylist()[:3])
