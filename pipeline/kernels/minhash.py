@@ -93,6 +93,8 @@ def signature_column(found: Units, shingle: int, n: int) -> pa.Array:
 
 def band_keys(column: pa.Array, bands: int, rows: int) -> NDArray[np.int64]:
     """The bucket of each signature in each band, shape (n, bands): a hash of (band, its rows)."""
+    if not len(column):
+        return np.zeros((0, bands), np.int64)
     signed = np.frombuffer(b"".join(column.to_pylist()), "<u4").reshape(len(column), -1)[:, : bands * rows]
     return np.asarray(_band_keys(np.ascontiguousarray(signed), bands, rows))
 

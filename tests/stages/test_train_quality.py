@@ -148,7 +148,10 @@ def test_format_fingerprints_are_no_words():
 def test_features_leave_out_copies_of_references(spark, tmp_path):
     rows = [
         (f"books/{k}", "books", None, "en", f"reference text {k} of some words") for k in range(3)
-    ] + [("copy", "web", "h", "en", "reference  text 1 of some words"), ("own", "web", "h", "en", "a page of its own")]
+    ] + [
+        ("copy", "web", "h", "en", "reference  text 1 of some words"), ("own", "web", "h", "en", "a page of its own"),
+        ("short", "web", "h", "fr", "trop court"),  # the only one of its language, and shorter than a shingle
+    ]  # fmt: skip
     (tmp_path / "origin=any").mkdir()
     for part in (0, 1):
         stored = [{"id": row[0], "text": row[-1]} for row in rows[part::2]]
@@ -159,6 +162,6 @@ def test_features_leave_out_copies_of_references(spark, tmp_path):
     )
     texts = DocumentTexts(str(tmp_path))
     found = training_features(documents, texts, ["books"], 1, BUCKETS).toArrow().sort_by("id")
-    assert found["id"].to_pylist() == ["books/0", "books/1", "books/2", "own"]
-    assert found["vocabulary"].to_pylist()[-1].split("\n").__len__() == 5
+    assert found["id"].to_pylist() == ["books/0", "books/1", "books/2", "own", "short"]
+    assert found["vocabulary"].to_pylist()[-2].split("\n").__len__() == 5
     assert all(len(value) == 4 * 8 for value in found["bands"].to_pylist()[:3])
