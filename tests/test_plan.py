@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from pipeline.config import Source, load_config
+from pipeline.config import load_config
+from pipeline.config_sources import Source
 from pipeline.report.forecast import WIDTH, Forecast, SourceForecast, forecast_text
 from pipeline.run import planning
 from pipeline.sources.paths import Input

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.accounts import Account, check
-from pipeline.config import Source
+from pipeline.config_sources import Source
 from pipeline.errors import GuardError
 from pipeline.run.fingerprint import URL_LISTS, is_index
 from pipeline.run.output import Json

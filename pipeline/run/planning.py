@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from pipeline.config import Config, Guards, Source
+from pipeline.config import Config, Guards
+from pipeline.config_sources import Source
 from pipeline.kernels.banding import candidate_chance
 from pipeline.kernels.mixture import SourcePlan, plan
 from pipeline.kernels.quality import keep_chance
