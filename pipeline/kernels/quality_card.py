@@ -1,5 +1,6 @@
 """The models, one a language, and their cards: what was trained on, and every figure measured on what was held out."""
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,9 +92,15 @@ def _language(table: pa.Table, seed: int) -> _Language:
         held_out[role] = hold_out(kept_whole[role], unit[role])
     if not _enough(reference[~held_out]):
         held_out[:] = False  # too little to spare any: all of it teaches, nothing is measured
-    groups = np.unique(np.where(reference, sources, hosts).astype(str), return_inverse=True)[1] * 2 + reference
-    host_numbers = np.unique(hosts.astype(str), return_inverse=True)[1]
+    groups = _numbers(np.where(reference, sources, hosts)) * 2 + reference
+    host_numbers = _numbers(hosts)
     return _Language(table, regression.Rows(_read(table), reference, groups, unit), held_out, sources, host_numbers)
+
+
+def _numbers(names: NDArray[Any]) -> NDArray[np.int64]:
+    """The place of each name among the distinct ones, sorted. NumPy's own strings are all as wide as the longest."""
+    column = pa.array(names, pa.string())
+    return np.asarray(pc.index_in(column, pc.unique(column).sort()), np.int64)
 
 
 def _read(table: pa.Table) -> Counts:
@@ -114,8 +121,8 @@ def books(ids: NDArray[Any]) -> NDArray[Any]:
     ['abc/1', 'abc/2']
     """
     folders = np.array([one.rpartition("/")[0] if one.rpartition("/")[2].isdigit() else "" for one in ids], object)
-    named, sizes = np.unique(folders[folders != ""].astype(str), return_counts=True)
-    if len(named) < _MIN_BOOKS or sizes.max() > sizes.sum() / 2:
+    sizes = Counter(folders[folders != ""].tolist())
+    if len(sizes) < _MIN_BOOKS or max(sizes.values()) > sizes.total() / 2:
         return ids
     return np.where(folders != "", folders, ids)
 
@@ -123,7 +130,7 @@ def books(ids: NDArray[Any]) -> NDArray[Any]:
 def hold_out(groups: NDArray[Any], unit: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whole groups in the order of their draws up to a fifth of the rows; what would make it two fifths is passed."""
     named, first, place, sizes = np.unique(
-        groups.astype(str), return_index=True, return_inverse=True, return_counts=True
+        _numbers(groups), return_index=True, return_inverse=True, return_counts=True
     )
     wanted, held, taken = HELD_OUT * len(groups), 0, np.zeros(len(named), np.bool_)
     for k in np.argsort(unit[first], kind="stable"):
@@ -255,11 +262,10 @@ def _strongest(vocabulary: pa.ChunkedArray, model: Fit) -> Json:
     hashed = units(words, singles=False)
     whole = np.diff(hashed.bounds) == 1
     buckets = bucket_of(hashed.hashes[hashed.bounds[:-1][whole]], len(model.weights))
-    known = {}  # the commonest last, so that it stays
-    order = np.lexsort((np.array(words.to_pylist(), object)[whole].astype(str), counts[whole]))
-    texts = np.array(words.to_pylist(), object)[whole]
-    for k in order[counts[whole][order] > 1].tolist():
-        known[int(buckets[k])] = texts[k].lower()
+    named = pa.table({"word": words.filter(pa.array(whole)), "n": counts[whole], "bucket": buckets})
+    rising = named.filter(pc.greater(named["n"], 1)).sort_by([("n", "ascending"), ("word", "ascending")])
+    # The commonest come last, and stay.
+    known = {bucket: word.lower() for bucket, word in zip(*(rising[k].to_pylist() for k in ("bucket", "word")), strict=True)}
     at = np.array(sorted(known), np.int64)
     heaviest = at[np.argsort(-model.weights[at], kind="stable")] if len(at) else at
     ways = {"for": heaviest[:STRONGEST], "against": heaviest[::-1][:STRONGEST]}

@@ -1,6 +1,9 @@
 """The fit: the same from any order of rows, honest about what it cannot measure, scored by the kernel as by the matrix."""
 
+import resource
+
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -165,3 +168,20 @@ def test_features_leave_out_copies_of_references(spark, tmp_path):
     assert found["id"].to_pylist() == ["books/0", "books/1", "books/2", "own", "short"]
     assert found["vocabulary"].to_pylist()[-2].split("\n").__len__() == 5
     assert all(len(value) == 4 * 8 for value in found["bands"].to_pylist()[:3])
+
+
+def test_a_word_or_host_of_a_megabyte_costs_its_own_size():
+    """NumPy's strings are all as wide as the longest: 20,000 words beside one of a megabyte were 80 GB."""
+    table, _ = features(40)
+    long = "x" * 1_000_000
+    words = "\n".join([*(f"w{k}" for k in range(20_000)), long])
+    table = table.set_column(table.schema.get_field_index("vocabulary"), "vocabulary", pa.array([words] * 40))
+    hosts = pa.array([long, *table["host"].to_pylist()[1:]])
+    table = table.set_column(table.schema.get_field_index("host"), "host", hosts)
+    limit, (_, hard) = psutil.Process().memory_info().vms + (3 << 30), resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        _, card = fit(table, BUCKETS, 7)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    assert card["languages"][0]["fitted"]
