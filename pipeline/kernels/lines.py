@@ -50,7 +50,7 @@ def _code_points(data: NDArray[np.uint8], start: int, end: int) -> int:
     n = np.int32(0)
     for byte in data[start:end]:
         n += np.int32(np.int8(byte) >= np.int8(-64))  # no continuation byte; of one width, so that it becomes SIMD
-    return n
+    return int(n)
 
 
 @njit(cache=True)

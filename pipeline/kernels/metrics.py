@@ -111,7 +111,7 @@ def _count_words(found: Units, stop_hashes: NDArray[np.uint64]) -> tuple[NDArray
     counts = np.zeros((2, len(bounds) - 1), np.int64)
     characters = np.zeros(len(found.hashes) + 1, np.int64)
     for i in range(len(bounds) - 1):
-        seen = 0
+        seen = np.int64(0)
         for k in range(bounds[i], bounds[i + 1]):
             characters[k + 1] = characters[k] + found.lengths[k]
             counts[0, i] += found.alphabetic[k]

@@ -28,7 +28,7 @@ def _is_accented(data: NDArray[np.uint8], at: int, end: int) -> bool:
     """Â or Ã, then one of U+0080 to U+00BF."""
     if end - at < 4:
         return False
-    return data[at + 1] & 0xFE == 0x82 and data[at + 2] == 0xC2 and data[at + 3] & 0xC0 == 0x80
+    return bool(data[at + 1] & 0xFE == 0x82 and data[at + 2] == 0xC2 and data[at + 3] & 0xC0 == 0x80)
 
 
 @njit(cache=True)
