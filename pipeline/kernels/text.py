@@ -164,6 +164,30 @@ def units(strings: pa.Array, *, singles: bool = True) -> Units:
     return Units(bounds, hashes[:m], starts[:m], ends[:m], lengths[:m], alphabetic[:m])
 
 
+@njit(cache=True)
+def code_point_spans(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    documents: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Byte spans, their starts ascending within each document, as spans of code points in their document."""
+    out_starts, out_ends = np.empty(len(starts), np.int64), np.empty(len(starts), np.int64)
+    document, at, count = np.int64(-1), np.int64(0), np.int64(0)
+    for j in range(len(starts)):
+        if documents[j] != document:
+            document, at, count = documents[j], offsets[documents[j]], np.int64(0)
+        while at < starts[j]:
+            count += (data[at] & 0xC0) != 0x80
+            at += 1
+        size = np.int64(0)
+        for b in range(starts[j], ends[j]):
+            size += (data[b] & 0xC0) != 0x80
+        out_starts[j], out_ends[j] = count, count + size
+    return out_starts, out_ends
+
+
 def unit_hash(unit: str) -> int:
     """The hash of one unit, as `units` gives it, in plain Python: the published definition.
 

@@ -255,6 +255,14 @@ class LargestCluster:
 
 
 @dataclass(frozen=True)
+class RecurringText:
+    """A line or paragraph that was taken out, as it stands in one of its documents."""
+
+    documents: int
+    text: str
+
+
+@dataclass(frozen=True)
 class DuplicateCounts:
     """Duplicates: pairs that were compared, pairs that verification confirmed, and what was removed.
 
@@ -275,6 +283,7 @@ class DuplicateCounts:
     unlinked: int = 0
     near_like: int = 0
     crowded: tuple[LargestCluster, ...] = ()
+    recurring: tuple[RecurringText, ...] = ()
 
 
 @dataclass(frozen=True)

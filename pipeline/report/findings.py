@@ -85,7 +85,14 @@ def duplicates_section(duplicates: DuplicateCounts | None) -> Section:
     )
     largest = _largest("Largest clusters", "representative", one.largest)
     crowded = _largest("Largest buckets: documents that share a band with", "the first of them", one.crowded)
-    return Section("duplicates", heading, lead, tuple(table for table in (pairs, largest, crowded) if table.rows))
+    recurring = Table(
+        "What was taken out of most documents",
+        columns("text", "documents", names=1),
+        tuple((named(row.text), number(row.documents)) for row in one.recurring),
+        folded=True,
+    )
+    tables = (pairs, largest, crowded, recurring)
+    return Section("duplicates", heading, lead, tuple(table for table in tables if table.rows))
 
 
 def _largest(title: str, first: str, clusters: Sequence[LargestCluster]) -> Table:

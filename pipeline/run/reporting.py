@@ -20,7 +20,7 @@ from pipeline.run.work import Work, edit_sums
 from pipeline.schema import DOUBLE, LONG, STAGES, STRING, table
 from pipeline.sources.reasons import REASONS
 from pipeline.stages import deduplicate as choosing
-from pipeline.stages import ingest, verdict
+from pipeline.stages import ingest, recurring, verdict
 
 SAMPLES = 5  # documents shown a drop reason
 SAMPLES_KEPT = 20
@@ -60,7 +60,7 @@ def report(work: Work) -> Json:
         ),
         warnings=_warnings(work, given),
         samples=_samples(work),
-        rejection_reasons=REASONS | ingest.REASONS | choosing.REASONS,
+        rejection_reasons=REASONS | ingest.REASONS | choosing.REASONS | recurring.REASONS,
     )
     folder = work.folder / "report"
     folder.mkdir()
@@ -143,6 +143,7 @@ def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
     like = F.col("similarity") >= work.config.dedup.min_similarity
     return c.DuplicateCounts(
         near_like=removed.where("kind = 'near'").where(like).count(),
+        recurring=tuple(c.RecurringText(**one) for one in given["recurring"]),
         crowded=_crowded(work, {one["id"]: one["documents"] for one in given["crowded"]}),
         clusters=rows.select("cluster_id").distinct().count(),
         removed_exact=kinds.get("exact", 0),

@@ -20,6 +20,7 @@ from pipeline.report.counts import (
     MixtureRow,
     QualityBucket,
     QualityCounts,
+    RecurringText,
     Sample,
     ScoreHistogram,
     Shards,
@@ -211,6 +212,7 @@ def counts() -> Counts:
                 LargestCluster("urn:uuid:c1", 214, "https://licence.example/apache-2.0", "Apache License, Version 2.0"),
                 LargestCluster("urn:uuid:c2", 61, "https://news.example/2019/storm", "A storm reached the coast"),
             ),
+            recurring=(RecurringText(412, "All rights reserved by the miners of the river"),),
         ),
         contamination=(
             ContaminationCounts("mmlu", "test", 14_042, 12, 9, 66, 3, 938_345, 9_383),
