@@ -1,7 +1,7 @@
 """Every rule of Gopher, C4 and FineWeb beside datatrove's, on real English and Chinese pages; its splitters are ours.
 
 `pytest -m soak -s tests/kernels/test_datatrove.py` does it for the whole crawl, prints the share of documents for which each
-rule says the same, explains every difference by a departure that the kernels state, and prints the share with datatrove's own
+rule says the same, explains each difference by a departure that the kernels state, and prints the share with datatrove's own
 splitters where spaCy is installed.
 """
 
