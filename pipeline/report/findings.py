@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from pipeline.report import numerals
-from pipeline.report.counts import Counts, DuplicateCounts, LanguageCounts, LargestCluster, StageTime
+from pipeline.report.counts import Counts, LanguageCounts, StageTime
+from pipeline.report.finding_counts import DuplicateCounts, LargestCluster
 from pipeline.report.tables import NONE, Cell, Column, Section, Table, columns, named, number, part, prose
 from pipeline.report.untrusted import address, link_target
 

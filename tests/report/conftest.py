@@ -4,29 +4,18 @@ import itertools
 
 import pytest
 
-from pipeline.report.counts import (
+from pipeline.report.counts import Counts, FunnelRow, LanguageCounts, SourceCounts, StageTime
+from pipeline.report.finding_counts import (
     Collision,
     ContaminationCounts,
-    Counts,
     DuplicateCounts,
     DuplicatePair,
-    FunnelRow,
-    HeldOut,
-    HeldOutRow,
     IgnoredNgram,
-    LanguageCounts,
     LargestCluster,
-    Mixture,
-    MixtureRow,
-    QualityBucket,
-    QualityCounts,
     RecurringText,
-    Sample,
-    ScoreHistogram,
-    Shards,
-    SourceCounts,
-    StageTime,
 )
+from pipeline.report.mixture_counts import HeldOut, HeldOutRow, Mixture, MixtureRow, QualityBucket, Shards
+from pipeline.report.score_counts import QualityCounts, Sample, ScoreHistogram
 
 # stage: {source: dropped by reason}; what enters the first stage is DOCUMENTS
 DOCUMENTS = {"common_crawl": 61_204, "webtext": 2_310, "books": 412, "wikipedia": 9_877}

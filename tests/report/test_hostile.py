@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 import pytest
 
 from pipeline.report import Counts, render
-from pipeline.report.counts import Collision, IgnoredNgram, LargestCluster, RecurringText, Sample
+from pipeline.report.finding_counts import Collision, IgnoredNgram, LargestCluster, RecurringText
 from pipeline.report.latex import escape
+from pipeline.report.score_counts import Sample
 
 HOSTILE = [
     "<script>document.title='taken'</script>",
