@@ -104,6 +104,19 @@ class Quality(Section):
         return self
 
 
+class Recurring(Section):
+    unit: Literal["line", "paragraph"] = "line"
+    """What recurs; a paragraph ends at a blank line. Equal are those of equal words, numbers aside."""
+    within: Literal["host", "source"] = "host"
+    """Among the pages of a host, or all documents that a source read. Documents of raw sources only."""
+    max_documents: Annotated[int, Field(ge=1)] = 10
+    """What stands in more documents goes from all of them. CCNet and C4: 1, within the source, with keep_first."""
+    keep_first: bool = False
+    """One document, by hash, keeps it."""
+    min_words: Annotated[int, Field(ge=1)] = 5
+    """Shorter ones stay: headings (See also) and commands recur rightly. CCNet and C4: 1."""
+
+
 class Dedup(Section):
     shingle: Annotated[int, Field(ge=1, le=100)] = 5
     """Words a shingle; the paper does not say, 5 is customary (Lee et al. 2022, The Pile)."""
@@ -125,6 +138,8 @@ class Dedup(Section):
     """Who keeps a document that sources share; left out: references in the config's order, then raw sources."""
     index: value.InputPath | None = None
     """A folder of other runs' signatures, whose documents go before this run's; a run adds its own as its last step."""
+    recurring: Recurring | None = None
+    """Takes lines or paragraphs out that recur in many documents: {} for {unit: line, within: host, max_documents: 10}."""
 
     @model_validator(mode="after")
     def _banded(self) -> Self:

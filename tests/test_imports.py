@@ -30,7 +30,7 @@ SHARED_KERNELS = {f"pipeline.kernels.{part}" for part in ("text", "hashing", "bu
 METRICS = {"metrics", "lines", "repetition", "characters", "sentences", "mojibake"}
 PARTS = dict.fromkeys(METRICS, METRICS) | {
     "html": {"blocks"}, "tokens": {"gpt2"}, "line_removal": {"characters"}, "cleaning": {"pii", "line_removal", "chinese"},
-    "regression": {"quality"}, "quality_figures": {"quality"},
+    "recurring": {"lines"}, "regression": {"quality"}, "quality_figures": {"quality"},
     "quality_card": {"quality", "quality_figures", "regression"},
 }  # fmt: skip
 STAGE_MODULES = {name for name in MODULES if name.startswith("pipeline.stages.")}

@@ -189,6 +189,10 @@ def _edits(known: Tables, key: str, stages: Iterable[str]) -> list[Edit]:
 def _deduplicate(known: Tables, document: Row) -> list[str]:
     if not known.done("deduplicate"):
         return ["not run"]
+    return [*_cluster(known, document), *_cut(known, document["id"], "deduplicate")]
+
+
+def _cluster(known: Tables, document: Row) -> list[str]:
     row = known.row("duplicates", document["id"])
     if not row:
         return ["no duplicate found"]
@@ -221,10 +225,14 @@ def _decontaminate(known: Tables, document: Row) -> list[str]:
     ]
     if len(rows) > ITEMS:
         lines.append(f"and {len(rows) - ITEMS:,} more collisions")
-    cut = _edits(known, document["id"], ("decontaminate",))
-    if cut:
-        lines.append(f"{sum(edit.end - edit.start for edit in cut):,} characters cut in {len(cut):,} places")
+    lines += _cut(known, document["id"], "decontaminate")
     return lines or ["no benchmark item found"]
+
+
+def _cut(known: Tables, key: str, stage: str) -> list[str]:
+    cut = _edits(known, key, (stage,))
+    n = sum(edit.end - edit.start for edit in cut)
+    return [f"{n:,} characters cut in {len(cut):,} places ({name(cut[0].reason)})"] if cut else []
 
 
 def _mix(known: Tables, verdict: Row) -> list[str]:

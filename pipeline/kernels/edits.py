@@ -10,6 +10,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
 Span = tuple[int, int]
 SEPARATOR = "\n\n"
 
@@ -81,6 +85,25 @@ def carried(span: Span, given: Sequence[Span], wanted: Sequence[Span]) -> Span:
         return wanted[k][side] if place - side < given[k][1] else wanted[k][1] + place - given[k][1]
 
     return at(span[0], 0), at(span[1], 1)
+
+
+def listed(column: pa.Array) -> list[list[Edit]]:
+    """The edits of each text, from the column `edits` of a text pass."""
+    return [[Edit(**edit) for edit in some or ()] for some in column.to_pylist()]
+
+
+def stored(
+    documents: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64], column: pa.Array
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Spans in edited texts as spans of documents.text: span k, starts[k]:ends[k], is in text documents[k], and `column`
+    holds the edits of each text.
+    """
+    starts, ends = starts.copy(), ends.copy()
+    given = listed(column) if column.null_count < len(column) else []
+    for k, at in enumerate(documents.tolist() if given else ()):
+        if some := given[at]:
+            starts[k], ends[k] = carried((starts[k], ends[k]), replaced(some), spans(some))
+    return starts, ends
 
 
 def spans(edits: Iterable[Edit]) -> list[Span]:

@@ -15,7 +15,7 @@ from pipeline.kernels.characters import QUOTE_CHARACTERS, SENTENCE_ENDS
 from pipeline.kernels.edits import Edit
 
 _MIN_WORDS, _MAX_WORD = 3, 1000
-_END_MARKS = (*SENTENCE_ENDS, *QUOTE_CHARACTERS)
+_END_MARKS = frozenset(SENTENCE_ENDS + QUOTE_CHARACTERS)
 _SINGLE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]")
 _CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 _POLICIES = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
@@ -29,10 +29,10 @@ def line_reason(line: str, punctuation: bool) -> str:
     """
     line = line.strip()
     words = line.split()
-    if max(map(len, words), default=0) > _MAX_WORD:
+    if len(line) > _MAX_WORD and max(map(len, words), default=0) > _MAX_WORD:
         return "line_of_long_word"
-    line = _CITATION.sub("", line)
-    if punctuation and (not line.endswith(_END_MARKS) or line.endswith(("...", "…"))):
+    line = _CITATION.sub("", line) if "[" in line else line
+    if punctuation and (line[-1:] not in _END_MARKS or line.endswith(("...", "…"))):
         return "line_without_punctuation"
     if len(words) < _MIN_WORDS and len(_SINGLE.findall(line)) < _MIN_WORDS:
         return "line_of_few_words"

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from pipeline.kernels.buffers import utf8_buffers
 from pipeline.kernels.characters import (
-    ALPHABETIC,
     BULLET_CHARACTERS,
     CHINESE_MARKS,
-    CLASSES,
     CODE_POINTS,
     CURLY_BRACKETS,
     DIGITS,
@@ -28,14 +26,13 @@ from pipeline.kernels.characters import (
     STOP_CHARACTERS,
     STOPS,
     TRADITIONALS,
-    class_of,
     count_characters,
 )
 from pipeline.kernels.lines import count_lines, lines, paragraphs
 from pipeline.kernels.mojibake import count_mojibake
 from pipeline.kernels.repetition import count_duplicates, count_repetition
 from pipeline.kernels.sentences import count_sentences
-from pipeline.kernels.text import Units, decode_at, unit_hash
+from pipeline.kernels.text import Units, unit_hash
 
 PERSONAL = {  # the kinds of kernels.pii
     "email": "e-mail addresses",
@@ -102,40 +99,26 @@ METRICS: dict[str, pa.DataType] = {name: metric.type for name, metric in DEFINIT
 
 _STOP_HASHES = np.array([unit_hash(word) for word in STOP_WORDS], np.uint64)
 _LOREM_IPSUM = unit_hash("lorem"), unit_hash("ipsum")
-_LONGEST_STOP_WORD = max(map(len, STOP_WORDS))
 
 
 @njit(cache=True)
-def _count_words(
-    data: NDArray[np.uint8],
-    bounds: NDArray[np.int64],
-    hashes: NDArray[np.uint64],
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    classes: NDArray[np.uint16],
-    stop_hashes: NDArray[np.uint64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _count_words(found: Units, stop_hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Words with a letter and distinct stop words, shape (2, n); code points in the words before each, (m + 1,)."""
+    bounds = found.bounds
+    any_stop = np.uint64(0)  # of 64 residues, those of stop words: most words are none at first sight
+    for stop_hash in stop_hashes:
+        any_stop |= np.uint64(1) << (stop_hash & np.uint64(63))
     counts = np.zeros((2, len(bounds) - 1), np.int64)
-    characters = np.zeros(len(hashes) + 1, np.int64)
+    characters = np.zeros(len(found.hashes) + 1, np.int64)
     for i in range(len(bounds) - 1):
-        seen = 0
+        seen = np.int64(0)
         for k in range(bounds[i], bounds[i + 1]):
-            at, end, n, alphabetic = starts[k], ends[k], 0, False
-            while at < end and not alphabetic:
-                code, size = decode_at(data, at)
-                alphabetic = class_of(code, classes) & ALPHABETIC != 0
-                n += 1
-                at += size
-            while at < end:
-                n += (data[at] & 0xC0) != 0x80
-                at += 1
-            characters[k + 1] = characters[k] + n
-            counts[0, i] += alphabetic
-            if ends[k] - starts[k] <= _LONGEST_STOP_WORD:
+            characters[k + 1] = characters[k] + found.lengths[k]
+            counts[0, i] += found.alphabetic[k]
+            word = found.hashes[k]
+            if any_stop >> (word & np.uint64(63)) & np.uint64(1):
                 for w in range(len(stop_hashes)):
-                    if hashes[k] == stop_hashes[w]:
-                        seen |= 1 << w
+                    seen |= np.int64(word == stop_hashes[w]) << w
         while seen:
             counts[1, i] += seen & 1
             seen >>= 1
@@ -182,7 +165,7 @@ def measure(texts: pa.Array, found: Units, counted: Counted = _NOTHING) -> dict[
     >>> measured["duplicate_line_fraction"].tolist(), measured["bullet_line_fraction"].tolist()
     ([0.5, 0.0], [1.0, 0.0])
     """
-    offsets, data = utf8_buffers(texts)
+    data = utf8_buffers(texts)[1]
     of = count_characters(texts)
     code_points, hans, marks = of[CODE_POINTS], of[HANS], of[CHINESE_MARKS]
     line_table = lines(texts)
@@ -191,9 +174,9 @@ def measure(texts: pa.Array, found: Units, counted: Counted = _NOTHING) -> dict[
     paragraph_bounds, paragraph_lengths, paragraph_hashes = paragraphs(line_table)
     duplicate_lines, line_characters = count_duplicates(line_table.bounds, line_table.hashes, line_table.lengths)
     duplicate_paragraphs, paragraph_characters = count_duplicates(paragraph_bounds, paragraph_hashes, paragraph_lengths)
-    bounds, hashes, starts, ends = found
+    bounds, hashes = found.bounds, found.hashes
     n_words = np.diff(bounds)
-    (alphabetic, stop_words), characters = _count_words(data, bounds, hashes, starts, ends, CLASSES, _STOP_HASHES)
+    (alphabetic, stop_words), characters = _count_words(found, _STOP_HASHES)
     repetition = count_repetition(bounds, hashes, characters)
     word_characters = characters[bounds[1:]] - characters[bounds[:-1]]
     sentences, boilerplate = count_sentences(data, line_table, found)
@@ -217,7 +200,7 @@ def measure(texts: pa.Array, found: Units, counted: Counted = _NOTHING) -> dict[
         "han_fraction": _ratio(hans, code_points),
         "terminal_punctuation_line_fraction": _ratio(terminal_lines, n_lines),
         "short_line_fraction": _ratio(short_lines, n_lines),
-        "line_feed_word_ratio": _ratio(np.diff(np.searchsorted(np.flatnonzero(data == 10), offsets)), n_words),
+        "line_feed_word_ratio": _ratio(line_table.feeds, n_words),
         "sentence_count": sentences,
         "lorem_ipsum_count": _pairs(bounds, hashes, *_LOREM_IPSUM),
         "curly_bracket_count": of[CURLY_BRACKETS],

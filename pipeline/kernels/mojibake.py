@@ -2,13 +2,57 @@
 
 import numpy as np
 import pyarrow as pa
+from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.kernels.buffers import utf8_buffers
 
-_SPECIALS = b"\xef\xbf\xbd"  # U+FFFD
-_TWICE = b"\xe9\x94\x9f\xe6\x96\xa4\xe6\x8b\xb7"  # U+FFFD twice in UTF-8, read as GBK: 锟斤拷
-_PUNCTUATION = b"\xc3\xa2\xe2\x82\xac"  # the first bytes of ’ “ ” … in UTF-8, read as Windows-1252: â€
+_SPECIAL = np.frombuffer(b"\xef\xbf\xbd", np.uint8)  # U+FFFD
+_TWICE = np.frombuffer(b"\xe9\x94\x9f\xe6\x96\xa4\xe6\x8b\xb7", np.uint8)  # U+FFFD twice in UTF-8, read as GBK: 锟斤拷
+# The first bytes of ’ “ ” … in UTF-8, read as Windows-1252: â€
+_PUNCTUATION = np.frombuffer(b"\xc3\xa2\xe2\x82\xac", np.uint8)
+
+
+@njit(cache=True)
+def _stands_at(data: NDArray[np.uint8], at: int, end: int, sign: NDArray[np.uint8]) -> bool:
+    if end - at < len(sign):
+        return False
+    same = True
+    for k in range(len(sign)):
+        same &= data[at + k] == sign[k]
+    return same
+
+
+@njit(cache=True)
+def _is_accented(data: NDArray[np.uint8], at: int, end: int) -> bool:
+    """Â or Ã, then one of U+0080 to U+00BF."""
+    if end - at < 4:
+        return False
+    return bool(data[at + 1] & 0xFE == 0x82 and data[at + 2] == 0xC2 and data[at + 3] & 0xC0 == 0x80)
+
+
+@njit(cache=True)
+def _count(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    special: NDArray[np.uint8],
+    twice: NDArray[np.uint8],
+    punctuation: NDArray[np.uint8],
+) -> NDArray[np.int64]:
+    counts = np.zeros(len(offsets) - 1, np.int64)
+    for i in range(len(offsets) - 1):
+        end = offsets[i + 1]
+        for at in range(offsets[i], end):
+            first = data[at]
+            if first < 0xC3:
+                continue
+            if first == 0xC3:
+                counts[i] += _is_accented(data, at, end) or _stands_at(data, at, end, punctuation)
+            elif first == 0xE9:
+                counts[i] += _stands_at(data, at, end, twice)
+            elif first == 0xEF:
+                counts[i] += _stands_at(data, at, end, special)
+    return counts
 
 
 def count_mojibake(texts: pa.Array) -> NDArray[np.int64]:
@@ -19,21 +63,4 @@ def count_mojibake(texts: pa.Array) -> NDArray[np.int64]:
     [0, 2, 2, 0, 0]
     """
     offsets, data = utf8_buffers(texts)
-    padded = np.concatenate([data[: offsets[-1]], np.zeros(len(_TWICE), np.uint8)])
-    accented = np.flatnonzero(padded == 0xC3)
-    second, third, fourth = (padded[accented + k] for k in (1, 2, 3))
-    latin = (second & 0xFE == 0x82) & (third == 0xC2) & (fourth & 0xC0 == 0x80)
-    found = [(accented[latin], 4), *((_places(padded, sign), len(sign)) for sign in (_SPECIALS, _TWICE, _PUNCTUATION))]
-    counts = np.zeros(len(texts), np.int64)
-    for places, size in found:
-        # what begins in one text and ends in the next is no sign
-        of = np.searchsorted(offsets, places, side="right") - 1
-        counts += np.bincount(of[places + size <= offsets[of + 1]], minlength=len(texts))
-    return counts
-
-
-def _places(data: NDArray[np.uint8], sign: bytes) -> NDArray[np.int64]:
-    found = np.flatnonzero(data[: len(data) - len(sign) + 1] == sign[0])
-    for k, byte in enumerate(sign[1:], 1):
-        found = found[data[found + k] == byte]
-    return found
+    return np.asarray(_count(data, offsets, _SPECIAL, _TWICE, _PUNCTUATION))

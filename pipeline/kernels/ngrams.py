@@ -21,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.kernels.buffers import utf8_buffers
-from pipeline.kernels.text import Units, mix64, units
+from pipeline.kernels.text import Units, code_point_spans, mix64, units
 
 SPAN = 1.5  # units a word at most, on average over a gram
 AUTO_MIN, AUTO_MAX = 8, 13  # appendix C's variable N
@@ -269,30 +269,6 @@ def _search(
     return documents, firsts, lasts, found
 
 
-@njit(cache=True)
-def _to_code_points(
-    data: NDArray[np.uint8],
-    offsets: NDArray[np.int64],
-    documents: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Byte spans, their starts ascending within each document, as spans of code points in their document."""
-    out_starts, out_ends = np.empty(len(starts), np.int64), np.empty(len(starts), np.int64)
-    document, at, count = np.int64(-1), np.int64(0), np.int64(0)
-    for j in range(len(starts)):
-        if documents[j] != document:
-            document, at, count = documents[j], offsets[documents[j]], np.int64(0)
-        while at < starts[j]:
-            count += (data[at] & 0xC0) != 0x80
-            at += 1
-        size = np.int64(0)
-        for b in range(starts[j], ends[j]):
-            size += (data[b] & 0xC0) != 0x80
-        out_starts[j], out_ends[j] = count, count + size
-    return out_starts, out_ends
-
-
 def find(texts: pa.Array, index: Index) -> Hits:
     """Every place where a gram of the index stands in a document.
 
@@ -307,5 +283,5 @@ def find(texts: pa.Array, index: Index) -> Hits:
         found.bounds, found.hashes, index.head, index.heads, index.sizes, index.hashes, index.filter, bits
     )
     offsets, data = utf8_buffers(texts)
-    starts, ends = _to_code_points(data, offsets, documents, found.starts[firsts], found.ends[lasts])
+    starts, ends = code_point_spans(data, offsets, documents, found.starts[firsts], found.ends[lasts])
     return Hits(documents, grams, starts, ends)

@@ -31,7 +31,7 @@ class _Groups(NamedTuple):
 @njit(cache=True)
 def _table_size(n: int) -> int:
     size = 16
-    while size < 2 * n:
+    while size < 4 * n:
         size *= 2
     return size
 
@@ -149,14 +149,10 @@ def _lengthen(
     kept = 0
     for j in range(n - 1):
         at = positions[j]
-        if (
-            (groups.sizes[groups.of[j]] > 1)
-            & (groups.sizes[groups.of[j + 1]] > 1)
-            & (positions[j + 1] == at + np.uint32(1))
-        ):
-            positions[kept] = at
-            keys[kept] = keys[j] * _MULTIPLIER + hashes[np.uint64(at) + np.uint64(order)]
-            kept += 1
+        key = keys[j] * _MULTIPLIER + hashes[np.uint64(at) + np.uint64(order)]
+        again = (groups.sizes[groups.of[j]] > 1) & (groups.sizes[groups.of[j + 1]] > 1)
+        positions[kept], keys[kept] = at, key  # without a branch: what does not stay is written over
+        kept += again & (positions[j + 1] == at + np.uint32(1))
     return kept
 
 

@@ -25,7 +25,6 @@ COUNTERS = (
 _COUNTERS = np.array([unit_hash(word) for word in COUNTERS], np.uint64)
 _PHRASES = np.array([unit_hash(word) for word in ("sign", "in", "read", "more", "items", "in", "cart")], np.uint64)
 _SHORT = 10  # words
-_MARKS = SENTENCE_END | QUOTE
 
 
 @njit(cache=True)
@@ -54,8 +53,7 @@ def _has_phrase(hashes: NDArray[np.uint64], first: int, end: int, words: NDArray
 @njit(cache=True)
 def _line_content(data: NDArray[np.uint8], start: int, end: int, classes: NDArray[np.uint16]) -> tuple[int, int, int]:
     """Sentences, letters and upper-case letters of a line without white space at its ends."""
-    sentences, letters, upper = 0, 0, 0
-    some, ended, ended_wide = False, False, False
+    sentences, letters, upper, seen = 0, 0, 0, 0  # `seen`: what classes some character since the last sentence lacks
     at = start
     while at < end:
         code, size = decode_at(data, at)
@@ -63,19 +61,26 @@ def _line_content(data: NDArray[np.uint8], start: int, end: int, classes: NDArra
         at += size
         letters += kind & ALPHABETIC
         upper += kind & UPPER
-        if not (ended or kind & _MARKS):  # most of a text: no branch that depends on what it says
-            some |= kind & SPACE == 0
-        elif kind & SENTENCE_END:
-            some, ended = True, True
-            ended_wide |= kind & WIDE != 0
-        elif kind & SPACE:
-            sentences += 1
-            some, ended, ended_wide = False, False, False
-        elif kind & QUOTE:
-            some = True
-        else:
-            sentences += ended_wide
-            some, ended, ended_wide = True, False, False
+        seen |= ~kind
+        if kind & SENTENCE_END == 0:
+            continue
+        wide = kind & WIDE
+        while at < end:  # what follows the first mark
+            code, size = decode_at(data, at)
+            kind = class_of(code, classes)
+            at += size
+            letters += kind & ALPHABETIC
+            upper += kind & UPPER
+            if kind & SENTENCE_END:
+                wide |= kind & WIDE
+            elif kind & SPACE:
+                sentences += 1
+                seen = 0
+                break
+            elif kind & QUOTE == 0:
+                sentences += wide != 0
+                break
+    some = seen & SPACE != 0
     return sentences + some, letters // ALPHABETIC, upper // UPPER
 
 

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from pipeline.kernels.buffers import utf8_buffers
 
-# What a code point is: the two top bits of its entry in CODE_POINTS.
+# What a code point is: the two top bits of its entry in CODE_POINTS; the next one: whether it is a Unicode letter.
 SEPARATOR, LETTER, SINGLE = 0, 1, 2  # SINGLE: a unit of its own
 KIND_SHIFT = 30
+_ALPHABETIC = np.uint32(1 << 29)
 _FOLD_MASK = np.uint32((1 << 21) - 1)
 _TABLE_SIZE = 0x20000  # above it stand only Han (to 0x3FFFF) and separators
 _SINGLES = (
@@ -41,6 +42,8 @@ class Units(NamedTuple):
     hashes: NDArray[np.uint64]  # shape (m,)
     starts: NDArray[np.int64]  # shape (m,), byte offsets into the column's data
     ends: NDArray[np.int64]
+    lengths: NDArray[np.int32]  # code points
+    alphabetic: NDArray[np.bool_]  # whether a Unicode letter is in it
 
 
 def _fold(code: int) -> int:
@@ -60,7 +63,8 @@ def _code_points() -> NDArray[np.uint32]:
         for code in np.flatnonzero((folded >= low) & (folded <= high)):
             in_unit = kinds[code] or unicodedata.category(chr(folded[code])) in ("Mn", "Mc")
             kinds[code] = SINGLE if in_unit else SEPARATOR
-    return kinds << np.uint32(KIND_SHIFT) | folded
+    letters = np.array([chr(code).isalpha() for code in range(_TABLE_SIZE)])
+    return kinds << np.uint32(KIND_SHIFT) | np.where(letters, _ALPHABETIC, np.uint32(0)) | folded
 
 
 CODE_POINTS = _code_points()
@@ -87,7 +91,7 @@ def entry_of(code: int, table: NDArray[np.uint32]) -> np.uint32:
     if code < _TABLE_SIZE:
         return np.uint32(table[code])
     if code < 0x40000:
-        return np.uint32(SINGLE << KIND_SHIFT) | np.uint32(code)
+        return np.uint32(SINGLE << KIND_SHIFT) | _ALPHABETIC | np.uint32(code)
     return np.uint32(0)
 
 
@@ -101,45 +105,38 @@ def mix64(h: np.uint64) -> np.uint64:
 
 @njit(cache=True)
 def _scan(
-    data: NDArray[np.uint8],
-    offsets: NDArray[np.int64],
-    table: NDArray[np.uint32],
-    singles: bool,
-    hashes: NDArray[np.uint64],
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    bounds = np.zeros(len(offsets), np.int64)
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], table: NDArray[np.uint32], singles: bool, out: Units
+) -> int:
+    alone = SINGLE if singles else SINGLE + 1  # the kind that is in no run with others
     m = 0
     for i in range(len(offsets) - 1):
         at, stop = offsets[i], offsets[i + 1]
-        h, start = np.uint64(0), np.int64(-1)
         while at < stop:
             code, size = decode_at(data, at)
             entry = entry_of(code, table)
             kind = entry >> np.uint32(KIND_SHIFT)
-            folded = np.uint64(entry & _FOLD_MASK)
-            if kind == SINGLE and not singles:
-                kind = np.uint32(LETTER)
-            if kind == LETTER:
-                if start < 0:
-                    start, h = at, np.uint64(0)
-                h = (h ^ folded) * _MULTIPLIER
+            if kind == SEPARATOR:
+                at += size
+                continue
+            start, n, seen, h = at, 0, np.uint32(0), np.uint64(0)
+            while True:
+                h = (h ^ np.uint64(entry & _FOLD_MASK)) * _MULTIPLIER
                 h ^= h >> np.uint64(32)
-            else:
-                if start >= 0:
-                    hashes[m], starts[m], ends[m] = mix64(h), start, at
-                    m, start = m + 1, np.int64(-1)
-                if kind == SINGLE:
-                    h = folded * _MULTIPLIER
-                    hashes[m], starts[m], ends[m] = mix64(h ^ (h >> np.uint64(32))), at, at + size
-                    m += 1
-            at += size
-        if start >= 0:
-            hashes[m], starts[m], ends[m] = mix64(h), start, stop
+                seen |= entry
+                n += 1
+                at += size
+                if at >= stop or kind == alone:
+                    break
+                code, size = decode_at(data, at)
+                entry = entry_of(code, table)
+                kind = entry >> np.uint32(KIND_SHIFT)
+                if kind == SEPARATOR or kind == alone:  # noqa: SIM109 - numba tests no tuple for it
+                    break
+            out.hashes[m], out.starts[m], out.ends[m] = mix64(h), start, at
+            out.lengths[m], out.alphabetic[m] = n, seen & _ALPHABETIC != 0
             m += 1
-        bounds[i + 1] = m
-    return bounds
+        out.bounds[i + 1] = m
+    return m
 
 
 def units(strings: pa.Array, *, singles: bool = True) -> Units:
@@ -161,9 +158,34 @@ def units(strings: pa.Array, *, singles: bool = True) -> Units:
     offsets, data = utf8_buffers(strings)
     size = len(data) + 1  # no unit is shorter than a byte; pages that are never written cost nothing
     hashes, starts, ends = np.empty(size, np.uint64), np.empty(size, np.int64), np.empty(size, np.int64)
-    bounds = _scan(data, offsets, CODE_POINTS, singles, hashes, starts, ends)
-    m = int(bounds[-1])
-    return Units(bounds, hashes[:m].copy(), starts[:m].copy(), ends[:m].copy())
+    lengths, alphabetic = np.empty(size, np.int32), np.empty(size, np.bool_)
+    bounds = np.zeros(len(offsets), np.int64)
+    m = _scan(data, offsets, CODE_POINTS, singles, Units(bounds, hashes, starts, ends, lengths, alphabetic))
+    return Units(bounds, hashes[:m], starts[:m], ends[:m], lengths[:m], alphabetic[:m])
+
+
+@njit(cache=True)
+def code_point_spans(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    documents: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Byte spans, their starts ascending within each document, as spans of code points in their document."""
+    out_starts, out_ends = np.empty(len(starts), np.int64), np.empty(len(starts), np.int64)
+    document, at, count = np.int64(-1), np.int64(0), np.int64(0)
+    for j in range(len(starts)):
+        if documents[j] != document:
+            document, at, count = documents[j], offsets[documents[j]], np.int64(0)
+        while at < starts[j]:
+            count += (data[at] & 0xC0) != 0x80
+            at += 1
+        size = np.int64(0)
+        for b in range(starts[j], ends[j]):
+            size += (data[b] & 0xC0) != 0x80
+        out_starts[j], out_ends[j] = count, count + size
+    return out_starts, out_ends
 
 
 def unit_hash(unit: str) -> int:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from pipeline.report import numerals
-from pipeline.report.counts import Counts, DuplicateCounts, LanguageCounts, LargestCluster, StageTime
+from pipeline.report.counts import Counts, LanguageCounts, StageTime
+from pipeline.report.finding_counts import DuplicateCounts, LargestCluster
 from pipeline.report.tables import NONE, Cell, Column, Section, Table, columns, named, number, part, prose
 from pipeline.report.untrusted import address, link_target
 
@@ -85,7 +86,14 @@ def duplicates_section(duplicates: DuplicateCounts | None) -> Section:
     )
     largest = _largest("Largest clusters", "representative", one.largest)
     crowded = _largest("Largest buckets: documents that share a band with", "the first of them", one.crowded)
-    return Section("duplicates", heading, lead, tuple(table for table in (pairs, largest, crowded) if table.rows))
+    recurring = Table(
+        "What was taken out of most documents",
+        columns("text", "documents", names=1),
+        tuple((named(row.text), number(row.documents)) for row in one.recurring),
+        folded=True,
+    )
+    tables = (pairs, largest, crowded, recurring)
+    return Section("duplicates", heading, lead, tuple(table for table in tables if table.rows))
 
 
 def _largest(title: str, first: str, clusters: Sequence[LargestCluster]) -> Table:

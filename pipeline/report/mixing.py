@@ -1,7 +1,7 @@
 """Table 2.2 for this corpus, the paper's figures beside ours where the sources have the paper's names."""
 
 from pipeline.report import numerals
-from pipeline.report.counts import HeldOut, Mixture, MixtureRow
+from pipeline.report.mixture_counts import HeldOut, Mixture, MixtureRow
 from pipeline.report.paper import paper_row
 from pipeline.report.tables import NONE, Cell, Column, Section, Table, amount, named, number, part, prose, times
 from pipeline.report.untrusted import name

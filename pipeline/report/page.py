@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from pipeline.report import numerals, untrusted
 from pipeline.report.contents import config_text, sections
-from pipeline.report.counts import Counts, QualityCounts
+from pipeline.report.counts import Counts
 from pipeline.report.funnel import accounts_sentence, by_source, stages_of, unbalanced
 from pipeline.report.plots import (
     CHANCE,
@@ -24,6 +24,7 @@ from pipeline.report.plots import (
     weights_plot,
 )
 from pipeline.report.reasons import drop_reasons
+from pipeline.report.score_counts import QualityCounts
 from pipeline.report.summary import summary
 from pipeline.report.tables import Column
 

@@ -16,8 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.report.counts import Mixture, QualityCounts
 from pipeline.report.funnel import SourceFunnel, stages_of
+from pipeline.report.mixture_counts import Mixture
+from pipeline.report.score_counts import QualityCounts
 from pipeline.report.untrusted import name, terminal_width
 
 GOLD, SLATE, PALE, CHANCE, INK, LINE = "#c8890a", "#5f7d95", "#a9bac8", "#b5564a", "#77716a", "#b9b2a655"

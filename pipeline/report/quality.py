@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.report.counts import QualityCounts
+from pipeline.report.score_counts import QualityCounts
 from pipeline.report.tables import NONE, Cell, Column, Section, Table, columns, named, number, part, prose
 from pipeline.report.untrusted import name
 

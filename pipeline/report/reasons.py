@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.report import numerals
-from pipeline.report.counts import Counts, EditCounts, Sample
+from pipeline.report.counts import Counts
+from pipeline.report.finding_counts import EditCounts
 from pipeline.report.funnel import stages_of
+from pipeline.report.score_counts import Sample
 from pipeline.report.tables import Cell, Column, Section, Table, named, part, prose
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from pipeline.report import numerals
-from pipeline.report.counts import Counts, LanguageCounts, Mixture
+from pipeline.report.counts import Counts, LanguageCounts
 from pipeline.report.funnel import by_source
+from pipeline.report.mixture_counts import Mixture
 from pipeline.report.untrusted import name
 
 CLOSE = 0.001  # a tenth of a percentage point: nobody trains differently for less

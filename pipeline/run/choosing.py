@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from pipeline.run.indexing import entries, others
 from pipeline.run.output import Json
+from pipeline.run.recurring import take_out
 from pipeline.run.work import Work, decisions
 from pipeline.stages import annotate as measuring
 from pipeline.stages import deduplicate as stage
@@ -17,7 +18,7 @@ MANY = 100  # documents from which shares mean something
 
 
 def deduplicate(work: Work) -> Json:
-    """signatures/, duplicates/, verdicts/."""
+    """signatures/, duplicates/, edits/, verdicts/."""
     decided = verdict.before("deduplicate", work.read("verdicts"))
     annotations = work.read("annotations", measuring.ANNOTATIONS).withColumnRenamed("code_point_count", "length")
     kept = decided.where("kept").select("id", "part", "source")
@@ -26,11 +27,16 @@ def deduplicate(work: Work) -> Json:
     dedup = work.config.dedup
     against = others(dedup.index, work.output.folder, dedup) if dedup and dedup.index else []
     duplicates = work.write("duplicates", _duplicates(work, signed, against), narrow=True)
-    verdicts = work.write("verdicts", verdict.decide("deduplicate", decided, stage.dropped(duplicates)), narrow=True)
-    counts = decisions(verdicts)
+    decided = verdict.decide("deduplicate", decided, stage.dropped(duplicates))
+    left = decided.where("kept").select("id", "part", "origin").join(annotations.select("id", "word_count"), "id")
+    emptied, taken_out = take_out(work, left)
+    decided = decided if emptied is None else verdict.decide("deduplicate", decided, emptied)
+    counts = decisions(work.write("verdicts", decided, narrow=True))
     n_removed = sum(sum(reasons.values()) for reasons in counts["dropped"].get("deduplicate", {}).values())
-    work.say(f"{n_removed:,} duplicates, {sum(counts['kept'].values()):,} documents kept")
-    return counts | {"pairs": _pairs(work), "crowded": _crowded(work), "against": against}
+    n_edits = sum(one["edits"] for one in taken_out["edits"].values())
+    places = f", {n_edits:,} places taken out" if n_edits else ""
+    work.say(f"{n_removed:,} duplicates{places}, {sum(counts['kept'].values()):,} documents kept")
+    return counts | taken_out | {"pairs": _pairs(work), "crowded": _crowded(work), "against": against}
 
 
 def _duplicates(work: Work, signed: DataFrame, against: list[str]) -> DataFrame:

@@ -6,7 +6,15 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.report import counts as c
+from pipeline.report.score_counts import (
+    QUALITY_FIGURES,
+    Calibration,
+    KeepRate,
+    QualityCounts,
+    Sample,
+    Scored,
+    ScoreHistogram,
+)
 from pipeline.run.output import Json
 from pipeline.run.work import Work
 from pipeline.stages import annotate as measuring
@@ -16,7 +24,7 @@ BINS = 20
 Bins = dict[str, dict[int, tuple[int, int]]]  # by language and bin: documents, and those kept
 
 
-def quality_counts(work: Work, given: Json, excerpts: dict[str, c.Sample]) -> tuple[c.QualityCounts, ...]:
+def quality_counts(work: Work, given: Json, excerpts: dict[str, Sample]) -> tuple[QualityCounts, ...]:
     """A classifier a language, with the scores of all raw documents that reach the rule, and of those that it keeps.
 
     given: the manifest's counts by stage; excerpts: the documents that the card shows, by id.
@@ -64,7 +72,7 @@ def _chance(select: Json, alphas: Json) -> Column:
     return F.pow(2 - F.col("quality_score"), F.coalesce(*cases, *given, F.lit(-9.0)))
 
 
-def _keep_rates(rows: DataFrame, chance: Column) -> dict[str, tuple[c.KeepRate, ...]]:
+def _keep_rates(rows: DataFrame, chance: Column) -> dict[str, tuple[KeepRate, ...]]:
     """By language, a row a source. The n copies of a text share one draw, whose variance is n^2 p (1 - p)."""
     texts = rows.groupBy("language", "source", "text_hash").agg(
         F.count(F.lit(1)).alias("n"), F.sum("kept").alias("kept"), F.first(chance).alias("chance")
@@ -72,26 +80,26 @@ def _keep_rates(rows: DataFrame, chance: Column) -> dict[str, tuple[c.KeepRate, 
     sums = texts.groupBy("language", "source").agg(
         F.sum("n"), F.sum("kept"), F.sum(F.expr("n * chance")), F.sum(F.expr("n * n * chance * (1 - chance)"))
     )
-    found: dict[str, tuple[c.KeepRate, ...]] = {}
+    found: dict[str, tuple[KeepRate, ...]] = {}
     for language, source, n, n_kept, expected, variance in sorted(sums.collect(), key=lambda row: row[:2]):
         error = None if expected is None else float(np.sqrt(variance)) / n
-        rate = c.KeepRate(source, n, None if expected is None else expected / n, n_kept / n, error)
+        rate = KeepRate(source, n, None if expected is None else expected / n, n_kept / n, error)
         found[language] = (*found.get(language, ()), rate)
     return found
 
 
 def _of_language(
-    card: Json, bins: dict[int, tuple[int, int]], rates: tuple[c.KeepRate, ...], select: Json, excerpts: dict[str, c.Sample]
-) -> c.QualityCounts:
+    card: Json, bins: dict[int, tuple[int, int]], rates: tuple[KeepRate, ...], select: Json, excerpts: dict[str, Sample]
+) -> QualityCounts:
     raw, kept = ([bins.get(k, (0, 0))[which] for k in range(BINS)] for which in (0, 1))
     n, histogram = sum(raw), None
     if card["fitted"]:
         references = card.get("histogram", {}).get("references", [0] * BINS)
         edges = np.linspace(0, 1, BINS + 1).round(2).tolist()
-        histogram = c.ScoreHistogram(tuple(edges), tuple(references), tuple(raw), tuple(kept))
+        histogram = ScoreHistogram(tuple(edges), tuple(references), tuple(raw), tuple(kept))
     expected = [rate.documents * rate.expected for rate in rates if rate.expected is not None]
     words = card.get("strongest_words", {})
-    return c.QualityCounts(
+    return QualityCounts(
         card["language"], card["references"], card["raw"], card["held_out"], select["rule"],
         auc=card.get("auc"),
         alpha=select.get("alpha"),
@@ -102,16 +110,16 @@ def _of_language(
         strongest_against=tuple(word for word, _ in words.get("against", ())),
         warnings=tuple(card.get("warnings", ())),
         keep_rates=rates,
-        figures={key: card[key] for key in c.QUALITY_FIGURES if card.get(key) is not None},
+        figures={key: card[key] for key in QUALITY_FIGURES if card.get(key) is not None},
         transfer=card.get("transfer_auc", {}),
         quantiles={source: tuple(values) for source, values in card.get("quantiles", {}).items()},
-        calibration=tuple(c.Calibration(**row) for row in card.get("calibration", ())),
+        calibration=tuple(Calibration(**row) for row in card.get("calibration", ())),
         deciles=tuple(_decile(row, excerpts) for row in card.get("deciles", ())),
     )  # fmt: skip
 
 
-def _decile(row: Json, excerpts: dict[str, c.Sample]) -> tuple[c.Scored, ...]:
-    return tuple(c.Scored(score, excerpts[one]) for one, score in row["documents"] if one in excerpts)
+def _decile(row: Json, excerpts: dict[str, Sample]) -> tuple[Scored, ...]:
+    return tuple(Scored(score, excerpts[one]) for one, score in row["documents"] if one in excerpts)
 
 
 def shown(given: Json) -> list[str]:

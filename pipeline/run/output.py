@@ -26,7 +26,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "train_quality": ("quality",),
     "annotate": ("annotations", "edits"),
     "verdict": ("verdicts",),
-    "deduplicate": ("signatures", "duplicates", "verdicts"),
+    "deduplicate": ("signatures", "duplicates", "edits", "verdicts"),
     "decontaminate": ("benchmarks", "contamination", "ignored_ngrams", "edits", "verdicts"),
     "mix": ("corpus", "verdicts"),
     "report": ("report",),

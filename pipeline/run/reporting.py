@@ -1,33 +1,44 @@
 """The step of `report`: the manifest's counts and a few queries over narrow tables, as Counts; then the pages."""
 
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
 
-import pyarrow as pa
-from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipeline import __version__, accounts
-from pipeline.arrow import column_from
-from pipeline.kernels.hashing import unit_interval
-from pipeline.report import counts as c
 from pipeline.report import render
+from pipeline.report.counts import Counts, FunnelRow, LanguageCounts, SourceCounts, StageTime
+from pipeline.report.finding_counts import (
+    Collision,
+    ContaminationCounts,
+    DuplicateCounts,
+    DuplicatePair,
+    EditCounts,
+    IgnoredNgram,
+    LargestCluster,
+    RecurringText,
+)
+from pipeline.report.mixture_counts import (
+    HeldOut,
+    HeldOutRow,
+    Mixture,
+    MixtureRow,
+    QualityBucket,
+    Shards,
+    TokenEstimate,
+)
+from pipeline.report.score_counts import Sample
 from pipeline.run.choosing import out_of_proportion
 from pipeline.run.judged import quality_counts, shown
 from pipeline.run.output import Json
+from pipeline.run.samples import excerpts, samples
 from pipeline.run.work import Work, edit_sums
-from pipeline.schema import DOUBLE, LONG, STAGES, STRING, table
+from pipeline.schema import STAGES
 from pipeline.sources.reasons import REASONS
 from pipeline.stages import deduplicate as choosing
-from pipeline.stages import ingest, verdict
+from pipeline.stages import ingest, recurring, verdict
 
-SAMPLES = 5  # documents shown a drop reason
-SAMPLES_KEPT = 20
-EXCERPT = 400  # code points
 LARGEST = 10  # clusters shown
 COLLISIONS = 100  # shown; all of them are in contamination/
-_EXCERPTS = table({"id": STRING, "key": STRING}, {"source": STRING, "url": STRING, "excerpt": STRING, "size": LONG})
 
 
 def report(work: Work) -> Json:
@@ -36,31 +47,31 @@ def report(work: Work) -> Json:
     given = {name: entry["counts"] for name, entry in stages.items()}
     funnel = _funnel(given)
     accounts.check(funnel)
-    counted = c.Counts(
+    counted = Counts(
         taojin_version=__version__,
         output=work.output.folder.name,
         seed=work.config.seed,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         config=work.config.model_dump(mode="json"),
         sources=_sources(work, given["ingest"]),
-        funnel=tuple(c.FunnelRow(one.stage, one.source, one.documents_in, one.kept, dict(one.dropped)) for one in funnel),
+        funnel=tuple(FunnelRow(one.stage, one.source, one.documents_in, one.kept, dict(one.dropped)) for one in funnel),
         mixture=_mixture(work, given["mix"], given["decontaminate"].get("token_estimates", {})),
         languages=_languages(work),
         quality=quality_counts(work, given, _read_by_score(work, shown(given["train_quality"]))),
         duplicates=_duplicates(work, given["deduplicate"]),
-        contamination=tuple(c.ContaminationCounts(**row) for row in given["decontaminate"]["benchmarks"]),
+        contamination=tuple(ContaminationCounts(**row) for row in given["decontaminate"]["benchmarks"]),
         collisions=_collisions(work),
-        ignored_ngrams=tuple(c.IgnoredNgram(**row) for row in given["decontaminate"]["ignored"]),
+        ignored_ngrams=tuple(IgnoredNgram(**row) for row in given["decontaminate"]["ignored"]),
         cut_documents=given["decontaminate"]["edited"],
         edits=_edits(work),
         dropped_documents=_total(given["decontaminate"]["dropped"].get("decontaminate", {})),
         stages=tuple(
-            c.StageTime(name, entry["seconds"], False, entry.get("bytes_written"), entry.get("bytes_shuffled"))
+            StageTime(name, entry["seconds"], False, entry.get("bytes_written"), entry.get("bytes_shuffled"))
             for name, entry in ((name, stages[name]) for name in STAGES if name in stages)
         ),
         warnings=_warnings(work, given),
-        samples=_samples(work),
-        rejection_reasons=REASONS | ingest.REASONS | choosing.REASONS,
+        samples=samples(work),
+        rejection_reasons=REASONS | ingest.REASONS | choosing.REASONS | recurring.REASONS,
     )
     folder = work.folder / "report"
     folder.mkdir()
@@ -82,9 +93,9 @@ def _total(reasons: dict[str, dict[str, int]]) -> int:
     return sum(sum(by_reason.values()) for by_reason in reasons.values())
 
 
-def _sources(work: Work, given: Json) -> tuple[c.SourceCounts, ...]:
+def _sources(work: Work, given: Json) -> tuple[SourceCounts, ...]:
     return tuple(
-        c.SourceCounts(
+        SourceCounts(
             name, source.format, source.role, given["files"][name], given["unreadable"][name],
             given["documents"][name], given["records"][name], given["rejected"][name],
         )
@@ -92,36 +103,36 @@ def _sources(work: Work, given: Json) -> tuple[c.SourceCounts, ...]:
     )  # fmt: skip
 
 
-def _mixture(work: Work, given: Json, estimated: Json) -> c.Mixture:
+def _mixture(work: Work, given: Json, estimated: Json) -> Mixture:
     mixture = work.config.mixture
     rows = tuple(
-        c.MixtureRow(**row | {"buckets": tuple(c.QualityBucket(**one) for one in row["buckets"])}) for row in given["rows"]
+        MixtureRow(**row | {"buckets": tuple(QualityBucket(**one) for one in row["buckets"])}) for row in given["rows"]
     )
     held = given["validation"]
-    validation = held and c.HeldOut(
-        held["token_budget"], tuple(c.HeldOutRow(**row) for row in held["rows"]), c.Shards(**held["shards"])
+    validation = held and HeldOut(
+        held["token_budget"], tuple(HeldOutRow(**row) for row in held["rows"]), Shards(**held["shards"])
     )
-    shards = c.Shards(**given["shards"])
-    estimates = tuple(c.TokenEstimate(source, **one) for source, one in estimated.items())
-    return c.Mixture(mixture.token_budget, work.tokenizer.name, rows, shards, mixture.strategy, validation, estimates)
+    shards = Shards(**given["shards"])
+    estimates = tuple(TokenEstimate(source, **one) for source, one in estimated.items())
+    return Mixture(mixture.token_budget, work.tokenizer.name, rows, shards, mixture.strategy, validation, estimates)
 
 
-def _languages(work: Work) -> tuple[c.LanguageCounts, ...]:
+def _languages(work: Work) -> tuple[LanguageCounts, ...]:
     decided = work.read("verdicts").join(work.read("documents").select("id", "language"), "id")
     rows = decided.groupBy("source", "language").agg(F.count(F.lit(1)), F.sum(F.col("kept").cast("long"))).collect()
-    return tuple(sorted((c.LanguageCounts(*row) for row in rows), key=lambda one: (one.source, -one.documents)))
+    return tuple(sorted((LanguageCounts(*row) for row in rows), key=lambda one: (one.source, -one.documents)))
 
 
-def _read_by_score(work: Work, ids: list[str]) -> dict[str, c.Sample]:
+def _read_by_score(work: Work, ids: list[str]) -> dict[str, Sample]:
     """The documents that the quality cards show, by id."""
     if not ids:
         return {}
     wanted = work.read("verdicts").where(F.col("id").isin(ids))
     rows = wanted.select("id", "part", "source", F.lit("").alias("key"), F.lit(0).cast("long").alias("size"))
-    return {row["id"]: c.Sample(row["id"], row["url"] or "", row["excerpt"], row["source"]) for row in _excerpts(work, rows)}
+    return {row["id"]: Sample(row["id"], row["url"] or "", row["excerpt"], row["source"]) for row in excerpts(work, rows)}
 
 
-def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
+def _duplicates(work: Work, given: Json) -> DuplicateCounts | None:
     if work.config.dedup is None:
         return None
     rows = work.read("duplicates")
@@ -139,10 +150,11 @@ def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
         .limit(LARGEST)
     )
     places = largest.join(work.read("verdicts").select("id", "part", "source"), "id")
-    shown = _excerpts(work, places.select("id", "part", "source", F.col("cluster_id").alias("key"), "size"))
+    shown = excerpts(work, places.select("id", "part", "source", F.col("cluster_id").alias("key"), "size"))
     like = F.col("similarity") >= work.config.dedup.min_similarity
-    return c.DuplicateCounts(
+    return DuplicateCounts(
         near_like=removed.where("kind = 'near'").where(like).count(),
+        recurring=tuple(RecurringText(**one) for one in given["recurring"]),
         crowded=_crowded(work, {one["id"]: one["documents"] for one in given["crowded"]}),
         clusters=rows.select("cluster_id").distinct().count(),
         removed_exact=kinds.get("exact", 0),
@@ -151,84 +163,41 @@ def _duplicates(work: Work, given: Json) -> c.DuplicateCounts | None:
         candidate_pairs=given["pairs"]["candidates"],
         verified_pairs=given["pairs"]["verified"],
         unlinked=given["pairs"]["unlinked"],
-        by_source=tuple(sorted((c.DuplicatePair(*row) for row in by_source), key=lambda one: -one.documents)),
+        by_source=tuple(sorted((DuplicatePair(*row) for row in by_source), key=lambda one: -one.documents)),
         largest=tuple(
-            c.LargestCluster(row["key"], row["size"], row["url"] or row["id"], row["excerpt"])
+            LargestCluster(row["key"], row["size"], row["url"] or row["id"], row["excerpt"])
             for row in sorted(shown, key=lambda row: (-row["size"], row["key"]))
         ),
     )
 
 
-def _crowded(work: Work, sizes: dict[str, int]) -> tuple[c.LargestCluster, ...]:
+def _crowded(work: Work, sizes: dict[str, int]) -> tuple[LargestCluster, ...]:
     if not sizes:
         return ()
     places = work.read("verdicts").where(F.col("id").isin(list(sizes)))
     asked = places.select("id", "part", "source", F.col("id").alias("key"), F.lit(0).cast("long").alias("size"))
-    shown = {row["id"]: row for row in _excerpts(work, asked)}
+    shown = {row["id"]: row for row in excerpts(work, asked)}
     return tuple(
-        c.LargestCluster(key, n, shown[key]["url"] or key, shown[key]["excerpt"]) for key, n in sizes.items() if key in shown
+        LargestCluster(key, n, shown[key]["url"] or key, shown[key]["excerpt"]) for key, n in sizes.items() if key in shown
     )
 
 
-def _collisions(work: Work) -> tuple[c.Collision, ...]:
+def _collisions(work: Work) -> tuple[Collision, ...]:
     """The first collisions by benchmark, split and item."""
     key = ["benchmark", "split", "item_id", "id", "start", "end"]
     first = work.read("contamination").select(*key).orderBy(*key).limit(COLLISIONS)
     rows = first.join(work.read("documents").select("id", "url"), "id", "left").orderBy(*key).collect()
-    return tuple(c.Collision(**row.asDict() | {"url": row["url"] or ""}) for row in rows)
+    return tuple(Collision(**row.asDict() | {"url": row["url"] or ""}) for row in rows)
 
 
-def _edits(work: Work) -> tuple[c.EditCounts, ...]:
+def _edits(work: Work) -> tuple[EditCounts, ...]:
     """What the stages edited in the documents that are kept."""
     if not any((work.output.folder / "edits").glob("*.parquet")):
         return ()
     kept = work.read("verdicts").where("kept").select("id")
     rows = work.read("edits").join(kept, "id").groupBy("stage", "reason").agg(*edit_sums()).collect()
-    counts = (c.EditCounts(**row.asDict()) for row in rows)
+    counts = (EditCounts(**row.asDict()) for row in rows)
     return tuple(sorted(counts, key=lambda one: (STAGES.index(one.stage), -one.removed, one.reason)))
-
-
-def _samples(work: Work) -> dict[str, tuple[c.Sample, ...]]:
-    """A few documents of each drop reason, and of the kept, drawn by hashes, from every source that has any."""
-    reason = F.coalesce("drop_reason", F.lit("kept")).alias("key")
-    decided = work.read("verdicts").select("id", "part", "source", reason)
-    unit = column_from(partial(_draw, seed=work.config.seed), DOUBLE)
-    rows = decided.join(_few_parts(decided), ["key", "source", "part"]).withColumn("unit", unit("id"))
-    # The first of each source, then the second of each …: a source with a million documents leaves room for the others.
-    place = F.row_number().over(Window.partitionBy("key", "source").orderBy("unit", "id"))
-    turn = F.row_number().over(Window.partitionBy("key").orderBy("place", "unit", "id"))
-    wanted = F.when(F.col("key") == "kept", SAMPLES_KEPT).otherwise(SAMPLES)
-    few = rows.withColumn("place", place).where(F.col("place") <= wanted).withColumn("turn", turn)
-    few = few.where(F.col("turn") <= wanted)
-    shown: dict[str, list[c.Sample]] = {}
-    for row in _excerpts(work, few.select("id", "part", "source", "key", F.lit(0).cast("long").alias("size"))):
-        shown.setdefault(row["key"], []).append(c.Sample(row["id"], row["url"] or "", row["excerpt"], row["source"]))
-    return {key: tuple(sorted(shown[key], key=lambda one: (one.source, one.id))) for key in sorted(shown)}
-
-
-def _few_parts(decided: DataFrame) -> DataFrame:
-    """key, source, part: for each key and source the first documents files, by hash, that hold enough of its documents.
-
-    So the pages of examples read a few files a reason, which reasons share where they can, however large the crawl is.
-    """
-    files = decided.groupBy("key", "source", "part").agg(F.count(F.lit(1)).alias("n"))
-    in_order = Window.partitionBy("key", "source").orderBy(F.xxhash64("part"), "part")
-    before = F.sum("n").over(in_order) - F.col("n")
-    return files.withColumn("before", before).where(F.col("before") < SAMPLES).select("key", "source", "part")
-
-
-def _draw(ids: pa.Array, seed: int) -> pa.Array:
-    return pa.array(unit_interval(seed, "report", ids))
-
-
-def _excerpts(work: Work, rows: DataFrame) -> list[Any]:
-    return work.texts()(rows, ("url", "text"), _excerpt, _EXCERPTS).collect()
-
-
-def _excerpt(batch: pa.RecordBatch) -> pa.RecordBatch:
-    texts = pa.array([(text or "")[:EXCERPT] for text in batch["text"].to_pylist()], pa.string())
-    carried = {name: batch[name] for name in ("id", "key", "source", "url", "size")}
-    return pa.record_batch({name: texts if name == "excerpt" else carried[name] for name in _EXCERPTS.names})
 
 
 def _warnings(work: Work, given: Json) -> tuple[str, ...]:

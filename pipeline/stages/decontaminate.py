@@ -118,24 +118,10 @@ def _hits(
     none = np.zeros(0, np.int64)
     found = ngrams.find(text, stored.open()) if stored else ngrams.Hits(none, none.view(np.uint64), none, none)
     bounds = pa.array(np.searchsorted(found.documents, np.arange(len(text) + 1)), pa.int32())
-    starts, ends = _stored(found, batch["edits"])
+    starts, ends = edits.stored(found.documents, found.starts, found.ends, batch["edits"])
     for name, values in (("grams", found.grams.view(np.int64)), ("starts", starts), ("ends", ends)):
         columns[name] = pa.ListArray.from_arrays(bounds, pa.array(values))
     return pa.record_batch(columns)
-
-
-def _stored(found: ngrams.Hits, listed: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Starts and ends of hits in edited texts, in code points of documents.text."""
-    starts, ends = found.starts.copy(), found.ends.copy()
-    given = _edits(listed) if listed.null_count < len(listed) else []
-    for k, at in enumerate(found.documents.tolist() if given else ()):
-        if some := given[at]:
-            starts[k], ends[k] = edits.carried((starts[k], ends[k]), edits.replaced(some), edits.spans(some))
-    return starts, ends
-
-
-def _edits(listed: pa.Array) -> list[list[edits.Edit]]:
-    return [[edits.Edit(**edit) for edit in some or ()] for some in listed.to_pylist()]
 
 
 def collisions(hits: DataFrame, max_documents: int) -> tuple[DataFrame, DataFrame]:
@@ -208,7 +194,7 @@ def _cut(
     batch: pa.RecordBatch, common: NDArray[np.int64] | None, stored: Stored, settings: Settings, tokenizer: Tokenizer
 ) -> pa.RecordBatch:
     index, rows, written, owners, removed = stored.open(), [], [], [], []
-    columns = batch["text"].to_pylist(), batch["places"].to_pylist(), _edits(batch["edits"])
+    columns = batch["text"].to_pylist(), batch["places"].to_pylist(), edits.listed(batch["edits"])
     for at, (text, places, given) in enumerate(zip(*columns, strict=True)):
         search = partial(_left, text=text, common=common, index=index, settings=settings)
         before, after = edits.spans(given), edits.replaced(given)
@@ -301,7 +287,7 @@ def ignored_ngrams(
 
 def _phrases(batch: pa.RecordBatch) -> pa.RecordBatch:
     found = []
-    columns = batch["text"].to_pylist(), batch["spans"].to_pylist(), _edits(batch["edits"])
+    columns = batch["text"].to_pylist(), batch["spans"].to_pylist(), edits.listed(batch["edits"])
     for text, spans, given in zip(*columns, strict=True):
         for span in spans:
             start, end = edits.carried((span["start"], span["end"]), edits.spans(given), edits.replaced(given))

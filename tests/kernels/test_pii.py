@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.kernels import pii
 from pipeline.kernels.edits import apply
 from pipeline.kernels.metrics import PERSONAL
 from pipeline.kernels.pii import MARKS, find
@@ -76,3 +77,20 @@ def test_no_text_takes_more_than_linear_time(text: str) -> None:
     start = time.process_time()
     find(text)
     assert time.process_time() - start < 10
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(st.sampled_from(
+    ["1", "8.8.8.8", "+", "(", ")", " ", "-", ".", ":", "::", "2001:db8", "2400:cb00::1", "a", "F", "中", "_", "138",
+     "12345678", "(415) 555-2671", "010-12345678", "11010519491231002X", "+49 30 901820", "a@b.io"],
+), max_size=8))  # fmt: skip
+def test_what_is_found_fast_is_what_the_patterns_find(parts: list[str]) -> None:
+    text = "".join(parts)
+    plain = [("email", *span) for span in pii._emails(text)]
+    for kind, pattern, holds in (
+        ("ip_address", pii._IPV4, pii._is_public), ("ip_address", pii._IPV6, pii._is_public),
+        ("id_number", pii._ID_NUMBER, pii._checks),
+        ("phone", pii._PHONE, lambda found: found[0] != "+" or 8 <= sum(map(str.isdigit, found)) <= 15),
+    ):  # fmt: skip
+        plain += [(kind, *match.span()) for match in pattern.finditer(text) if holds(match[0])]
+    assert sorted(pii._find(text)) == sorted(plain)

@@ -4,28 +4,18 @@ import itertools
 
 import pytest
 
-from pipeline.report.counts import (
+from pipeline.report.counts import Counts, FunnelRow, LanguageCounts, SourceCounts, StageTime
+from pipeline.report.finding_counts import (
     Collision,
     ContaminationCounts,
-    Counts,
     DuplicateCounts,
     DuplicatePair,
-    FunnelRow,
-    HeldOut,
-    HeldOutRow,
     IgnoredNgram,
-    LanguageCounts,
     LargestCluster,
-    Mixture,
-    MixtureRow,
-    QualityBucket,
-    QualityCounts,
-    Sample,
-    ScoreHistogram,
-    Shards,
-    SourceCounts,
-    StageTime,
+    RecurringText,
 )
+from pipeline.report.mixture_counts import HeldOut, HeldOutRow, Mixture, MixtureRow, QualityBucket, Shards
+from pipeline.report.score_counts import QualityCounts, Sample, ScoreHistogram
 
 # stage: {source: dropped by reason}; what enters the first stage is DOCUMENTS
 DOCUMENTS = {"common_crawl": 61_204, "webtext": 2_310, "books": 412, "wikipedia": 9_877}
@@ -211,6 +201,7 @@ def counts() -> Counts:
                 LargestCluster("urn:uuid:c1", 214, "https://licence.example/apache-2.0", "Apache License, Version 2.0"),
                 LargestCluster("urn:uuid:c2", 61, "https://news.example/2019/storm", "A storm reached the coast"),
             ),
+            recurring=(RecurringText(412, "All rights reserved by the miners of the river"),),
         ),
         contamination=(
             ContaminationCounts("mmlu", "test", 14_042, 12, 9, 66, 3, 938_345, 9_383),

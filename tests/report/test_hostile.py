@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 import pytest
 
 from pipeline.report import Counts, render
-from pipeline.report.counts import Collision, IgnoredNgram, LargestCluster, Sample
+from pipeline.report.finding_counts import Collision, IgnoredNgram, LargestCluster, RecurringText
 from pipeline.report.latex import escape
+from pipeline.report.score_counts import Sample
 
 HOSTILE = [
     "<script>document.title='taken'</script>",
@@ -48,6 +49,7 @@ def everywhere(counts: Counts, text: str) -> Counts:
         quality=tuple(replace(one, language=text, rule=text, strongest_words=(text,), warnings=(text,))
                       for one in counts.quality),
         duplicates=replace(counts.duplicates, largest=(LargestCluster(text, 2, text, text),),
+                           recurring=(RecurringText(2, text),),
                            by_source=(replace(counts.duplicates.by_source[0], kept_source=text, removed_source=text),)),
         contamination=tuple(replace(row, benchmark=text, split=text) for row in counts.contamination),
         collisions=(Collision(text, text, text, text, text, 0, 9), Collision(text, text, text, text, "", 0, 9)),

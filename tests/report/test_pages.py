@@ -24,6 +24,7 @@ def test_figures_are_there(counts, page):
                    "books: 14.1 % realised for 15.8 % normalised; 14.1 % is reachable",
                    "Seen most often: wikipedia, 3.0 times.",
                    "101 %", "27.3 M", "−414 k", "17,940", "65.6 %", "0.971", "1,702 clusters", "14,042", "6 min 52 s",
+                   "the miners of the river",
                    "common_crawl", "河流"):  # fmt: skip
         assert figure in text.replace("\n", " "), figure
 
