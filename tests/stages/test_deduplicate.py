@@ -200,7 +200,7 @@ def test_documents_of_earlier_runs_stay_and_are_compared_by_signature(spark, tmp
     old = {"run/01": texts["web/01"], "run/short": "too short"}
     texts = {key: texts[key] for key in ("web/01-1", "web/03", "web/03-1", "web/short-1", "web/short-3")}
     signed = minhash.signature_column(units(pa.array([*old.values(), *texts.values()])), 5, 72).to_pylist()
-    rows = [(key, -1, text_hash(text), signature) for (key, text), signature in zip(old.items(), signed[:2], strict=True)]
+    rows = [(key, page, text_hash(old[key]), signed[page]) for page, key in enumerate(old)]
     earlier = spark.createDataFrame(rows, "id string, page long, text_hash string, signature binary")
     found = run(spark, tmp_path, texts, SETTINGS._replace(verify=verify, urls=False), 1, earlier=earlier)
     assert {key: (row["representative_id"], row["kind"]) for key, row in found.items()} == {
