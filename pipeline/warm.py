@@ -33,6 +33,7 @@ def compile_kernels() -> None:
     sentence = "Gold is washed from sand, again and again, until the heavy grains alone are left."
     texts = pa.array([sentence, sentence + "\n淘金是从沙里洗出金子。"])
     html.main_text(f"<p>{sentence}</p>")
+    hashing.text_hash(sentence)
     hashing.unit_interval(0, "warm", texts)
     spelled = quality.content(*words(texts, "en"))
     quality.count_words(spelled, 8)

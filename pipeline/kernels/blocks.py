@@ -9,9 +9,7 @@ so that what was learned on English pages can be asked of Chinese ones.
 The weights in blocks.json are learned by `tests/benchmarks/train_blocks.py`.
 """
 
-import html
 import json
-import re
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -36,8 +34,6 @@ NAMES = (
     *OF_BLOCK, *OF_PLACE,
     *(f"{name}{k:+d}" for k in range(-NEIGHBOURS, NEIGHBOURS + 1) if k for name in ("page", *OF_BLOCK)),
 )  # fmt: skip
-_LINK = re.compile(rb"</?a\b[^>]*>")
-_BREAK = re.compile(rb"<br>\n?")
 _LONG = 15.0  # words of a block that is likely to be running text
 _MOSTLY_LINK = 0.4
 
@@ -78,15 +74,9 @@ def chosen_text(markup: str, regression: Weights | None = None) -> str:
 
 def text_of(data: bytes, spans: NDArray[np.int64], taken: NDArray[np.int64]) -> str:
     """The taken blocks' text: line breaks as they were between neighbours, a blank line where blocks were left out."""
-    pieces: list[bytes] = []
-    before = -2
-    for at in taken.tolist():
-        start, end, kind, blank = spans[at].tolist()
-        if pieces:
-            pieces.append(b"\n" if before == at - 1 and not blank else b"\n\n")
-        pieces += [b"\xe2\x80\xa2 ", data[start:end]] if kind == ITEM else [data[start:end]]
-        before = at
-    return html.unescape(_BREAK.sub(b"\n", _LINK.sub(b"", b"".join(pieces))).decode())
+    sizes = spans[taken, 1] - spans[taken, 0]
+    out = np.empty(int(sizes.sum()) + 6 * len(taken), np.uint8)  # a separator and a bullet are at most so long
+    return out[: _write(np.frombuffer(data, np.uint8), spans, taken, out)].tobytes().decode()
 
 
 def find_blocks(data: bytes) -> Blocks:
@@ -222,6 +212,48 @@ def _measure(
     counts[0], counts[1], counts[2], counts[3] = words, characters, linked, commas
     counts[4], counts[5], counts[6], counts[7] = stops, digits, 1.0 if ends else 0.0, max(begins, 0.0)
     return characters > 0.0
+
+
+@njit(cache=True)
+def _write(
+    data: NDArray[np.uint8], spans: NDArray[np.int64], taken: NDArray[np.int64], out: NDArray[np.uint8]
+) -> int:
+    """Writes the blocks without links, line breaks as such, characters for entities; how many bytes that is."""
+    size, broken = 0, False
+    for k in range(len(taken)):
+        if k:
+            if not broken:
+                out[size] = 10
+                size += 1
+            if taken[k - 1] != taken[k] - 1 or spans[taken[k], 3]:
+                out[size] = 10
+                size += 1
+        at, end, broken = spans[taken[k], 0], spans[taken[k], 1], False
+        if spans[taken[k], 2] == ITEM:
+            out[size], out[size + 1], out[size + 2], out[size + 3] = 0xE2, 0x80, 0xA2, 32  # a bullet
+            size += 4
+        while at < end:
+            byte = data[at]
+            at += 1
+            if byte == 60:
+                code, after, _ = _name(data, at - 1)
+                if code == 10:
+                    at = after
+                    continue
+                if code == 11:
+                    broken = after == end  # the line end behind a break is one with it
+                    at, byte = after + (not broken and data[after] == 10), 10
+            elif byte == 38 and at + 1 < end:  # all that resiliparse writes: &lt; &gt; &amp; &quot;
+                a, b = data[at], data[at + 1]
+                if b == 116 and (a == 108 or a == 103):
+                    at, byte = at + 3, 60 if a == 108 else 62
+                elif a == 97 and b == 109:
+                    at += 4
+                elif a == 113 and b == 117:
+                    at, byte = at + 5, 34
+            out[size] = byte
+            size += 1
+    return size
 
 
 @njit(cache=True)

@@ -46,7 +46,7 @@ def decode(body: bytes, http_charset: str | None) -> tuple[str, str]:
         if error.reason == "unexpected end of data":  # cut short within a character
             return body.decode("utf-8", "replace"), "utf-8"
         return _decode_other(body, http_charset)
-    if "\x1b$" in text[: 1 << 16] and "iso2022_jp" in _declared(body, http_charset):
+    if body.find(b"\x1b", 0, 1 << 16) >= 0 and "iso2022_jp" in _declared(body, http_charset):
         return body.decode("iso2022_jp", "replace"), "iso2022_jp"
     return text, "utf-8"
 

@@ -114,5 +114,48 @@ def text_hash(text: str) -> str:
     >>> text_hash("caf\\u00e9  au\\nlait") == text_hash(" cafe\\u0301 au lait")
     True
     """
-    normal = " ".join(unicodedata.normalize("NFC", text).split())
-    return hashlib.blake2b(normal.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    composed = text if text.isascii() else unicodedata.normalize("NFC", text)
+    data = np.frombuffer(composed.encode("utf-8", "replace"), np.uint8)
+    spaced = np.empty(len(data), np.uint8)
+    return hashlib.blake2b(spaced[: _single_spaced(data, spaced)].data, digest_size=16).hexdigest()
+
+
+@njit(cache=True)
+def _single_spaced(data: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:
+    """Writes `" ".join(text.split())` of UTF-8 to `out`, which is as long; how many bytes it has."""
+    at = size = 0
+    end = len(data)
+    while at < end:
+        byte = data[at]
+        if byte > 32 and (byte < 0xC2 or byte > 0xE3):  # nothing that white space begins with
+            out[size] = byte
+            size += 1
+            at += 1
+            continue
+        width = _white_space(data, at, end)
+        if width == 0:
+            out[size] = byte
+            size += 1
+            at += 1
+        else:
+            at += width
+            if size > 0 and out[size - 1] != 32:
+                out[size] = 32
+                size += 1
+    return size - 1 if size > 0 and out[size - 1] == 32 else size
+
+
+@njit(cache=True, inline="always")
+def _white_space(data: NDArray[np.uint8], at: int, end: int) -> int:
+    """The bytes of the character there if it is one of those at which str.split() parts; else 0."""
+    a = data[at]
+    if a < 0x80:
+        return int(a == 32 or 9 <= a <= 13 or 28 <= a <= 31)
+    if a == 0xC2 and at + 1 < end:  # U+0085 U+00A0
+        return 2 * int(data[at + 1] == 0x85 or data[at + 1] == 0xA0)
+    if a < 0xE1 or a > 0xE3 or at + 2 >= end:
+        return 0
+    b, c = data[at + 1], data[at + 2]
+    if a == 0xE2:  # U+2000 … U+200A, U+2028 U+2029 U+202F; U+205F
+        return 3 * int((b == 0x80 and (c <= 0x8A or c == 0xA8 or c == 0xA9 or c == 0xAF)) or (b == 0x81 and c == 0x9F))
+    return 3 * int((a == 0xE1 and b == 0x9A and c == 0x80) or (a == 0xE3 and b == 0x80 and c == 0x80))  # U+1680 U+3000

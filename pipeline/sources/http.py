@@ -14,6 +14,9 @@ from zlib_ng import zlib_ng as zlib
 from pipeline.sources.members import DAMAGE
 
 STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?:[ \t][^\n]*)?\r?\n?")
+# Fields and the empty line behind them, as nearly all have them; and of those the ones that are used.
+FIELDS = re.compile(rb"(?:[^\s:<][^:\n]*:[^\n]*\n)+\r?\n")
+FIELD = re.compile(rb"^((?:content|transfer)-(?:type|encoding))[ \t]*:([^\n]*)", re.IGNORECASE | re.MULTILINE)
 CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 GZIP_MAGIC = b"\x1f\x8b\x08"
 MAX_LAYERS = 4
@@ -43,7 +46,7 @@ class Response(NamedTuple):
 
 
 def parse_response(block: bytes) -> Response:
-    r"""The parts of the block, as far as it has them.
+    r"""The parts of the block, as far as it has them; of the headers at least those that are used.
 
     >>> parse_response(b"HTTP/2 200\r\nContent-Type: text/html\r\n\r\n<p>")
     Response(status=200, headers={'content-type': 'text/html'}, body=b'<p>')
@@ -52,6 +55,10 @@ def parse_response(block: bytes) -> Response:
     if not line:
         return Response(None, {}, block)
     at, headers = line.end(), dict[str, str]()
+    if whole := FIELDS.match(block, at):
+        for name, value in reversed(FIELD.findall(block, at, whole.end())):
+            headers[name.decode("latin-1").lower()] = value.decode("latin-1").strip()
+        return Response(int(line[1]), headers, block[whole.end() :])
     while at < len(block):
         end = block.find(b"\n", at)
         end = len(block) if end < 0 else end

@@ -55,6 +55,11 @@ def test_left_out_blocks_leave_a_blank_line():
     assert text_of(data, spans, np.array([0, 2])) == "one\n\nthree"
 
 
+def test_what_resiliparse_escapes_and_breaks():
+    listing = "<pre>a &amp;lt; b &lt;&gt; &quot;c&quot;<br>\n<br>d<br></pre>\n<p>after</p>"
+    assert chosen_text(listing, EVERYTHING) == 'a &lt; b <> "c"\n\nd\nafter'
+
+
 def test_line_numbers_beside_a_listing_are_no_block():
     assert chosen_text("<pre>1<br>2<br></pre><pre>x = 1</pre>", EVERYTHING) == "x = 1"
 

@@ -1,5 +1,8 @@
 """Hashes against the xxHash specification's own values and Spark's xxhash64; chance against its distribution."""
 
+import hashlib
+import unicodedata
+
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import functions as F
@@ -37,3 +40,15 @@ def test_text_hash_tells_texts_apart():
     assert text_hash("a b") == text_hash("a\n\n b ")
     assert len({text_hash(text) for text in ("a b", "ab", "A b", "", "a b c")}) == 5
     assert len(text_hash("")) == 32
+
+
+def test_text_hash_is_of_the_words_that_split_gives():
+    """BLAKE2b of the composed text's words with one space between, at every character that is white space or near it."""
+    white = [chr(code) for code in range(0x110000) if chr(code).isspace()]
+    assert len(white) == 29
+    near = [chr(ord(one) + step) for one in white for step in (-1, 1, 64)] + ["\u0000", "\u200b", "\ufeff", "\u3001"]
+    texts = ["", " ", "\u3000", "\ud800 \udc00", "a\u2028", "e\u0301\u0085", "\u00a0淘\u3000\u3000金 \r\n", "\xc2"]
+    texts += [form.replace("_", one) for one in white + near for form in ("_", "a_b", "_淘_金_", "é _ _b", "😀__")]
+    for text in texts:
+        words = " ".join(unicodedata.normalize("NFC", text).split()).encode("utf-8", "replace")
+        assert text_hash(text) == hashlib.blake2b(words, digest_size=16).hexdigest(), ascii(text)
