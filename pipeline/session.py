@@ -37,6 +37,11 @@ _EVERYWHERE = {
     # A batch goes to Python whole: bounded by bytes where documents are long, by rows where they are short.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
     "spark.sql.execution.arrow.maxBytesPerBatch": "16m",
+    # Generated classes that are kept for plans that come again: with 100, the loops and checkpoints of deduplicate alone
+    # compile their 130 anew each time, and the JVM then optimises them anew.
+    "spark.sql.codegen.cache.maxEntries": "1000",
+    # Where in Python each column was made, for tracebacks that users never see: five calls of the JVM a column.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     # A crash in native code names the Python line instead of "worker exited".
     "spark.python.worker.faulthandler.enabled": "true",
     "spark.sql.execution.pyspark.udf.faulthandler.enabled": "true",
@@ -147,6 +152,7 @@ def local_settings() -> dict[str, str]:
         "spark.driver.extraJavaOptions": " ".join(f'"{option}"' for option in java_options),
         "spark.local.dir": scratch,
         "spark.ui.enabled": "false",
+        "spark.python.daemon.module": "pipeline.daemon",
         "spark.sql.shuffle.partitions": str(max(8, 4 * cores)),  # adaptive execution merges what is small
     }
 

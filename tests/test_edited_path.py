@@ -8,7 +8,7 @@ import pytest
 from pipeline.kernels.edits import Edit, apply, resolved
 from pipeline.kernels.text import units
 from pipeline.sample.write import benchmark_items
-from tests.path import corpus, curated, report, rows, table
+from tests.path import corpus, curated, report, rows, table, taojin
 
 EDITS = "annotate={pii: mask, lines: fineweb, chinese: simplify}"
 
@@ -73,3 +73,14 @@ def test_the_report_accounts_for_the_characters(edited, spans):
             len(mine), sum(edit.end - edit.start for edit in mine), sum(len(edit.replacement) for edit in mine),
         )  # fmt: skip
     assert {one["stage"] for one in report(edited)["edits"]} == {"annotate", "deduplicate", "decontaminate"}
+
+
+def test_what_was_taken_out_is_explained_and_shown(edited, spans):
+    taken = {key: [one for one in some if one.reason == "recurring_line"] for key, some in sorted(spans.items())}
+    key, mine = next((key, some) for key, some in taken.items() if some)
+    said = " ".join(taojin("explain", edited, key).stdout.split())
+    n = sum(one.end - one.start for one in mine)
+    assert f"{n:,} characters cut in {len(mine)} places (recurring_line)" in said
+    shown = report(edited)["duplicates"]["recurring"]
+    texts = [row["text"] for row in rows(edited, "documents")]
+    assert shown and all(row["documents"] == 2 and any(row["text"] in text for text in texts) for row in shown)

@@ -156,3 +156,17 @@ def test_java_that_does_not_start_says_why():
     _, found, last = done.stderr.partition("pipeline.errors.TaojinError: Spark's Java process did not start:")
     assert found
     assert "stack size" in last
+
+
+def test_a_worker_sets_apart_what_a_task_leaves(spark):
+    """The second task of a worker has nothing of the first one's to look through."""
+
+    def frozen(batches):
+        import gc
+
+        list(batches)
+        yield pa.record_batch({"n": pa.array([gc.get_freeze_count()])})
+
+    first, second = (spark.range(0, 2, 1, 2).mapInArrow(frozen, "n long").collect() for _ in range(2))
+    assert len(first) == 2
+    assert min(row["n"] for row in second) > 10_000

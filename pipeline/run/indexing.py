@@ -20,6 +20,7 @@ from pipeline.config import Config, Dedup
 from pipeline.errors import ConfigError
 from pipeline.run.output import Json, Output, write_json
 from pipeline.schema import INDEXED, SIGNATURES, STRING, VERDICTS
+from pipeline.similar_pairs import band_keys
 from pipeline.stages import deduplicate as stage
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def add(config: Config, output: Output, open_spark: "Callable[[], SparkSession]"
     documents = spark.read.parquet((output.folder / "documents").as_uri()).select("id", "url", "date", "text_hash")
     rows = kept.join(signed, "id").join(documents, "id").select(
         "id", stage.page_key(dedup.urls).alias("page"), "text_hash", "signature",
-        stage.band_keys(*dedup.banding).alias("band_keys"),
+        band_keys(*dedup.banding).alias("band_keys"),
     )  # fmt: skip
     # Names that readers pass over, and without the `=` that a URI would have to quote.
     partial, old = (folder.with_name(f".{part}-{run_name(output.folder)}") for part in ("adding", "superseded"))

@@ -3,7 +3,8 @@
 usage: bench_deduplicate.py DOCUMENTS [PEER …]
 
 DOCUMENTS is a run's documents/. PEER is a command that takes a Parquet file with a column `text` and prints JSON with
-`seconds`, as `python library_dedup.py rensa`. Measured: reading the texts, signatures, duplicates/, all written, in a warm
+`seconds`, as `python library_dedup.py rensa`; its Python must have rensa and datasketch, which sign the same texts by their
+own examples' shingles in the same run. Measured: reading the texts, signatures, duplicates/, all written, in a warm
 session (the median of RUNS after a first one), as they are and with three perturbed copies of each document beside it.
 """
 
@@ -130,6 +131,29 @@ def rates(folder: Path) -> None:
         print(f"{name}: {n_bytes / min(spent) / 1e6:.0f} MB/s of text a core")
 
 
+# As in their READMEs: words of a regular expression, joined. Making the shingles is a part of the work, as it is of ours.
+PEERS_SIGN = """
+import re, sys, time
+import pyarrow.parquet as pq
+from datasketch import MinHash
+from rensa import RMinHash
+texts = pq.read_table(sys.argv[1], columns=["text"])["text"].to_pylist()[:1500]
+size = sum(len(text.encode()) for text in texts)
+def shingles(text):
+    words = re.findall(r"\\w+", text.lower())
+    return [" ".join(words[i : i + 5]) for i in range(max(1, len(words) - 4))]
+def rensa():
+    RMinHash.from_token_sets([shingles(text) for text in texts], num_perm=112, seed=1)
+def datasketch():
+    for text in texts:
+        MinHash(num_perm=112).update_batch({one.encode() for one in shingles(text)})
+for sign in (rensa, datasketch):
+    start = time.process_time()
+    sign()
+    print(f"{sign.__name__}: {size / (time.process_time() - start) / 1e6:.0f} MB/s of text a core")
+"""
+
+
 def main(arguments: list[str]) -> None:
     source, peers = Path(arguments[0]), arguments[1:]
     spark = open_session("local[2]", {}, "bench")
@@ -139,8 +163,11 @@ def main(arguments: list[str]) -> None:
             lay_out(source, folder, copies)
             if copies == 1:
                 rates(folder)
+                if peers:
+                    interpreter = shlex.split(peers[0])[0]
+                    subprocess.run([interpreter, "-c", PEERS_SIGN, str(folder / "all.parquet")], check=True)
             first = whole(spark, folder, folder / "out", False)
-            ours = [whole(spark, folder, folder / "out", True) for turn in range(int(os.environ.get('RUNS', RUNS)))]
+            ours = [whole(spark, folder, folder / "out", True) for turn in range(int(os.environ.get("RUNS", RUNS)))]
             n = pq.read_metadata(folder / "all.parquet").num_rows
             removed = spark.read.parquet(str(folder / "out" / "duplicates")).where("id != representative_id").count()
             said = ", ".join(f"{one:.2f}" for one in ours)

@@ -4,7 +4,8 @@ usage: bench_duplicates_scale.py [N …]      100000 1000000 4000000; also `equa
 
 Of ten documents six are alone and four are a cluster: each of the four has its own 5 % of the cluster's signature, so that
 two of them agree in some 90 %. Verified by signature. `equal`: 100,000 documents of one signature and different texts.
-`mllib`: MinHashLSH of pyspark.ml, ten tables, on as many documents of 100 words as it finishes in two minutes.
+`mllib`: MinHashLSH of pyspark.ml, ten tables, on as many documents of 100 words, pairs of near
+duplicates, as it finishes in useful time.
 """
 
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.schema import BINARY, DOUBLE, INT, LONG, STRING, table
@@ -80,27 +81,36 @@ class Peak:
             java = python = 0.0
             for child in psutil.Process().children(recursive=True):
                 try:
-                    size = child.memory_info().rss / 1e6
-                    java, python = (java + size, python) if "java" in child.name() else (java, python + size)
+                    size, name = child.memory_info().rss / 1e6, child.name()  # forks that are not `chmod` yet: none
+                    java, python = java + size * ("java" in name), python + size * ("python" in name)
                 except psutil.Error:
                     continue
             self.java, self.python = max(self.java, java), max(self.python, python)
             time.sleep(0.2)
 
 
-def measure(spark: SparkSession, n: int, equal: bool = False) -> float:
+def processor_seconds() -> float:
+    """Of the JVM and the Python workers."""
+    return sum(sum(child.cpu_times()[:4]) for child in psutil.Process().children(recursive=True))
+
+
+def measure(spark: SparkSession, n: int, equal: bool = False) -> tuple[float, float]:
+    """Seconds and processor seconds."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("SCRATCH")) as name:
         folder = Path(name)
+        seconds: dict[str, float] = {}
 
         def checkpoint(step: str, frame: DataFrame) -> DataFrame:
+            begun = time.perf_counter()
             frame.write.mode("overwrite").parquet(str(folder / step))
+            seconds[step] = time.perf_counter() - begun
             return spark.read.schema(frame.schema).parquet(str(folder / step))
 
         documents = checkpoint("documents", generated(spark, n, equal))
-        start = time.perf_counter()
+        start, used = time.perf_counter(), processor_seconds()
         with Peak() as peak:
             found = checkpoint("found", deduplicate(documents, None, SETTINGS._replace(urls=False), checkpoint))
-        spent = time.perf_counter() - start
+        spent, used = time.perf_counter() - start, processor_seconds() - used
         number = F.substring("id", 5, 20).cast("long")
         wanted = F.lit(0) if equal else number - F.greatest(number % 10 - 6, F.lit(0))
         by_cluster = found.groupBy("cluster_id").agg(F.count_distinct(wanted).alias("kinds"), F.count(F.lit(1)).alias("n"))
@@ -108,20 +118,26 @@ def measure(spark: SparkSession, n: int, equal: bool = False) -> float:
         steps = len(list(folder.glob("stars-*")))
         wanted_clusters, wanted_documents = (1, n) if equal else (n // 10, n * 4 // 10)
         print(
-            f"{n:,} documents{' of one signature' if equal else ''}: {spent:.1f} s; "
+            f"{n:,} documents{' of one signature' if equal else ''}: {spent:.1f} s, {used:.1f} of processors; "
             f"{row[0]:,} clusters of {row[1]:,} documents (wanted {wanted_clusters:,} of {wanted_documents:,}), "
             f"strangers together: {row[2] > 1}; {steps} steps of stars; "
             f"peak Java {peak.java:,.0f} MB, Python {peak.python:,.0f} MB",
             flush=True,
         )
-        return spent
+        print("    " + ", ".join(f"{step} {one:.1f} s" for step, one in seconds.items()), flush=True)
+        return spent, used
 
 
 def mllib(spark: SparkSession) -> None:
     from pyspark.ml.feature import HashingTF, MinHashLSH
 
-    for n in (1000, 2000, 4000, 8000):
-        word = F.transform(F.sequence(F.lit(0), F.lit(99)), lambda k: F.concat(k, F.lit("/"), F.xxhash64("id", k) % 5000))
+    def word_of(k: Column) -> Column:
+        """Two documents of a pair share 95 of their 100 words, strangers what chance gives them."""
+        who = F.when(k < 5, F.col("id")).otherwise(F.col("id") - F.col("id") % 2)
+        return F.concat(k, F.lit("/"), F.xxhash64(who, k) % 5000)
+
+    for n in (8000, 16_000, 32_000, 64_000, 128_000):
+        word = F.transform(F.sequence(F.lit(0), F.lit(99)), word_of)
         words = spark.range(0, n, 1, 4).select("id", word.alias("words"))
         features = HashingTF(inputCol="words", outputCol="features", numFeatures=1 << 18).transform(words).cache()
         features.count()
@@ -135,9 +151,10 @@ def mllib(spark: SparkSession) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    spark = open_session("local[2]", {}, "bench")
-    before: tuple[int, float] | None = None
-    marginal: list[float] = []
+    memory = {"spark.driver.memory": os.environ.get("DRIVER_MEMORY", "3g")}
+    spark = open_session("local[2]", memory, "bench")
+    before: tuple[int, tuple[float, float]] | None = None
+    marginal: list[list[float]] = []
     for argument in arguments or ["100000", "1000000", "4000000"]:
         if argument == "equal":
             measure(spark, 100_000, equal=True)
@@ -145,11 +162,16 @@ def main(arguments: list[str]) -> None:
             mllib(spark)
         else:
             n = int(argument)
+            if before is None:
+                measure(spark, n)  # plans are compiled, which would count for the first step
             spent = measure(spark, n)
             if before:
-                marginal.append(1e6 * (spent - before[1]) / (n - before[0]))
-                ratio = f", {marginal[-1] / marginal[-2]:.2f} of the step before" if len(marginal) > 1 else ""
-                print(f"    {marginal[-1]:.1f} us a further document{ratio}", flush=True)
+                marginal.append([1e6 * (now - then) / (n - before[0]) for now, then in zip(spent, before[1], strict=True)])
+                said = [f"{one:.1f} us" for one in marginal[-1]]
+                if len(marginal) > 1:
+                    ratios = (now / then for now, then in zip(marginal[-1], marginal[-2], strict=True))
+                    said = [f"{one} ({ratio:.2f} of the step before)" for one, ratio in zip(said, ratios, strict=True)]
+                print(f"    a further document: {said[0]}, of processors {said[1]}", flush=True)
             before = n, spent
 
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 import pyarrow as pa
 import pytest
 from datasketch import MinHash, MinHashLSH
@@ -12,8 +13,9 @@ from datasketch import MinHash, MinHashLSH
 from pipeline.kernels import minhash
 from pipeline.kernels.hashing import text_hash
 from pipeline.kernels.text import units
+from pipeline.similar_pairs import buckets
 from pipeline.sources.documents import DocumentTexts
-from pipeline.stages.deduplicate import Settings, _buckets, deduplicate, dropped
+from pipeline.stages.deduplicate import Settings, deduplicate, dropped
 
 SETTINGS = Settings(1, 5, 0.8, 12, 6, "exact", "across", ("books", "web"))
 WORDS = [f"word{i}" for i in range(500)]
@@ -73,7 +75,9 @@ def documents(spark, folder: Path, texts: dict[str, str], parts: int, captures: 
     return table.drop("text").join(signed, "id"), DocumentTexts(str(folder))
 
 
-def run(spark, tmp_path: Path, texts: dict[str, str], settings: Settings, parts: int, captures=(), order="id"):
+def run(
+    spark, tmp_path: Path, texts: dict[str, str], settings: Settings, parts: int, captures=(), order="id", earlier=None
+):
     frame, passes = documents(spark, tmp_path / "documents", texts, parts, dict(captures))
     frame = frame.orderBy(order)
 
@@ -81,7 +85,8 @@ def run(spark, tmp_path: Path, texts: dict[str, str], settings: Settings, parts:
         frame.write.mode("overwrite").parquet(str(tmp_path / "checkpoints" / name))
         return spark.read.parquet(str(tmp_path / "checkpoints" / name))
 
-    return {row["id"]: row for row in checkpoint("result", deduplicate(frame, passes, settings, checkpoint)).collect()}
+    found = deduplicate(frame, passes, settings, checkpoint, earlier)
+    return {row["id"]: row for row in checkpoint("result", found).collect()}
 
 
 def test_clusters_equal_brute_force_however_the_input_is_cut_and_ordered(spark, tmp_path):
@@ -121,6 +126,19 @@ def test_chain_is_one_cluster_and_short_texts_meet_exactly(spark, tmp_path):
     assert found["web/short-1"]["kind"] == "exact"
     assert "web/short-3" not in found
     assert "web/empty" not in found
+
+
+def test_a_chain_of_ten_thousand_is_one_cluster(spark, tmp_path):
+    """120 words a document, one further on each time: neighbours share 115 of 117 shingles, the ends nothing."""
+    words = [f"w{k}" for k in range(10_000 + 119)]
+    texts = {f"web/{i:04d}": " ".join(words[i : i + 120]) for i in range(10_000)}
+    found = run(spark, tmp_path, texts, SETTINGS, 2)
+    assert len(found) == 10_000
+    assert {row["cluster_id"] for row in found.values()} == {"web/0000"}
+    (representative,) = {row["representative_id"] for row in found.values()}
+    assert representative == max(texts, key=lambda key: len(texts[key]))
+    assert found["web/0000"]["similarity"] == 0.0
+    assert found[f"web/{int(representative[4:]) - 1}"]["similarity"] == pytest.approx(115 / 117)
 
 
 def test_within_a_source(spark, tmp_path):
@@ -176,6 +194,23 @@ def test_signature_verification_and_none(spark, tmp_path):
         assert {"web/01", "web/01-1"} <= set(found)
 
 
+@pytest.mark.parametrize("verify", ["exact", "signature"])
+def test_documents_of_earlier_runs_stay_and_are_compared_by_signature(spark, tmp_path, verify):
+    texts = corpus()
+    old = {"run/01": texts["web/01"], "run/short": "too short"}
+    texts = {key: texts[key] for key in ("web/01-1", "web/03", "web/03-1", "web/short-1", "web/short-3")}
+    signed = minhash.signature_column(units(pa.array([*old.values(), *texts.values()])), 5, 72).to_pylist()
+    rows = [(key, page, text_hash(old[key]), signed[page]) for page, key in enumerate(old)]
+    earlier = spark.createDataFrame(rows, "id string, page long, text_hash string, signature binary")
+    found = run(spark, tmp_path, texts, SETTINGS._replace(verify=verify, urls=False), 1, earlier=earlier)
+    assert {key: (row["representative_id"], row["kind"]) for key, row in found.items()} == {
+        "web/01-1": ("run/01", "near"), "web/short-1": ("run/short", "exact"),
+        "web/03": ("web/03-1", "near"), "web/03-1": ("web/03-1", "near"),
+    }  # fmt: skip
+    ours, theirs = (np.frombuffer(signed[place], "<u4") for place in (0, 2))
+    assert found["web/01-1"]["similarity"] == (ours == theirs).mean()
+
+
 def test_hot_bucket_of_strangers_is_starred_again(spark, tmp_path):
     """With one row a band, a boilerplate bucket holds strangers; pairs that the hub hides are found among themselves."""
     draw = random.Random(3)
@@ -216,12 +251,12 @@ def test_buckets_are_those_of_datasketchs_index(spark, tmp_path):
         assert column[j].as_py() == sketch.hashvalues.astype("<u4").tobytes()
         theirs |= {(i, j) for i in index.query(sketch)}
         index.insert(j, sketch)
-    rows = [(j, j, "", signature) for j, signature in enumerate(column.to_pylist())]
-    grouped = spark.createDataFrame(rows, "node long, leader long, scope string, signature binary")
-    buckets: dict[int, list[int]] = {}
-    for key, node in _buckets(grouped, SETTINGS).collect():
-        buckets.setdefault(key, []).append(node)
-    mine = {(i, j) for members in buckets.values() for i in members for j in members if i < j}
+    rows = [(j, "", signature) for j, signature in enumerate(column.to_pylist())]
+    signed = spark.createDataFrame(rows, "node long, scope string, signature binary")
+    found_in: dict[int, list[int]] = {}
+    for key, node in buckets(signed, 12, 6).collect():
+        found_in.setdefault(key, []).append(node)
+    mine = {(i, j) for members in found_in.values() for i in members for j in members if i < j}
     assert mine == theirs
     assert len(mine) > 500
 
