@@ -19,7 +19,7 @@ from pipeline.schema import DOCUMENT, ENGINES, INGESTED, REJECTED
 from pipeline.sources import http
 from pipeline.sources.captures import CapturePartition, capture_rows, row_groups
 from pipeline.sources.child import in_child
-from pipeline.sources.members import PADDING, Event, codec_of, plain
+from pipeline.sources.members import PADDING, Event, codec_of, plain, stored_dictionary, zstd_codec
 from pipeline.sources.paths import common_folder, open_input
 from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
@@ -151,6 +151,8 @@ def open_walk(stream: IO[bytes], start: int = 0, end: int | None = None) -> Walk
         return None if start else "unsupported_compression"
     if codec is None:
         return None if start else Walk(partial(plain, stream), True, 0, None)
+    if dictionary := stored_dictionary(stream):
+        codec = zstd_codec(dictionary)
     part = Range(stream, codec, end)
     begin = part.first_record(start) if start else 0
     return None if begin is None else Walk(part.walk, False, begin, part)
