@@ -15,7 +15,7 @@ from pipeline.sources.members import DAMAGE
 
 STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?:[ \t][^\n]*)?\r?\n?")
 # Fields and the empty line behind them, as nearly all have them; and of those the ones that are used.
-FIELDS = re.compile(rb"(?:[^\s:<][^:\n]*:[^\n]*\n)+\r?\n")
+FIELDS = re.compile(rb"(?:[^\s:<][^:\n]*:[^\n]*\n){1,400}\r?\n")
 FIELD = re.compile(rb"^((?:content|transfer)-(?:type|encoding))[ \t]*:([^\n]*)", re.IGNORECASE | re.MULTILINE)
 CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 GZIP_MAGIC = b"\x1f\x8b\x08"
