@@ -4,6 +4,7 @@ No signal handler of Python's runs while a parser is at work (measured: an alarm
 process can be ended. One costs some 10 ms, so only suspicious pages get it.
 """
 
+import faulthandler
 import json
 import os
 import resource
@@ -50,6 +51,7 @@ def _answer(call: Callable[[], Answer], seconds: int, receive: int, send: int) -
     """The child's whole life. The alarm has no handler: it ends native code, and the child if its parent is gone."""
     try:
         os.close(receive)
+        faulthandler.disable()  # the parent tells of a crash in a line
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(seconds)
         if _STATM.exists():
