@@ -18,6 +18,8 @@ MAX_DEPTH = 2_000
 MAX_ATTRIBUTES = 10_000
 MAX_FORMATTING = 30_000
 MAX_NODES = 100_000
+# A block takes a kilobyte while some are chosen; of a page with more blocks all that resiliparse takes is the text.
+MAX_BLOCKS = 100_000
 # resiliparse indents a list's lines by two spaces a level: 16,000 lists within each other become 256 MB.
 MAX_INDENT = 50_000_000
 
@@ -46,8 +48,10 @@ def main_text(html: str, engine: str = "blocks", data: bytes | None = None) -> t
     if depth > 100 and 2 * depth * data.lower().count(b"<li") > MAX_INDENT:
         return extract_plain_text(html, preserve_formatting=False, main_content=False), "deep"
     remark = "deep" if depth > MAX_DEPTH and is_deeper(html, MAX_DEPTH) else None
-    if engine == "blocks" and remark is None and (text := chosen_text(reduced_html(html))):
-        return text, None
+    if engine == "blocks" and remark is None:
+        reduced = reduced_html(html)
+        if reduced.count("\n") <= MAX_BLOCKS and (text := chosen_text(reduced)):
+            return text, None
     if engine == "trafilatura" and remark is None:
         return _trafilatura(html), None
     return extract_plain_text(html, main_content=engine != "whole_page" and remark is None), remark

@@ -12,8 +12,9 @@ import pyarrow as pa
 import zstandard
 
 from pipeline.errors import InputError
+from pipeline.sources.files import inflated
 from pipeline.sources.paths import open_input
-from pipeline.sources.tables import inflated, parquet_rows
+from pipeline.sources.tables import parquet_rows
 
 ITEMS = pa.schema([("benchmark", pa.string()), ("split", pa.string()), ("id", pa.string()), ("text", pa.string())])
 

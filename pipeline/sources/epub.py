@@ -32,7 +32,7 @@ BODY_TYPE = re.compile(rb"""<(?:body|section|div)\b[^>]*?\bepub:type\s*=\s*["'](
 HTML_TYPES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
 
 
-class BadEpubError(Exception):
+class BadEpubError(OSError):
     """The file is no EPUB that can be read; the message says why."""
 
 

@@ -17,10 +17,11 @@ from pyspark.sql.types import StructType
 
 from pipeline.kernels.urls import url_key
 from pipeline.schema import LINKS
+from pipeline.sources.files import inflated
 from pipeline.sources.paths import open_input
 from pipeline.sources.splits import FilePartition, input_files, storage_of
 from pipeline.sources.storage import Storage
-from pipeline.sources.tables import inflated, line_fields
+from pipeline.sources.tables import line_fields
 
 MAX_LINE = 1 << 20
 MAX_SCORE = 1e12  # so that sums are exact

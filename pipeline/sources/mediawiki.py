@@ -20,12 +20,12 @@ from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
 from pipeline.schema import DOCUMENT, INGESTED, REJECTED
+from pipeline.sources.files import MIN_LINE_BYTES, inflated
 from pipeline.sources.members import CHUNK, Break, Event, Feed, Piece
 from pipeline.sources.paths import open_input
 from pipeline.sources.rows import Row, batches, clean, counted, dump_of, iso_date, rejected
 from pipeline.sources.splits import FilePartition, input_files, split, storage_of
 from pipeline.sources.storage import Storage
-from pipeline.sources.tables import MIN_LINE_BYTES, inflated
 from pipeline.sources.wikitext import plain_text
 
 STREAM = re.compile(rb"BZh[1-9]1AY&SY")  # the head of a bz2 stream and of its first block

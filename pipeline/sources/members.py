@@ -20,6 +20,9 @@ PADDING = b"\0\r\n \t"
 BEGINS_RECORD = re.compile(
     rb"[\r\n]*(?:WARC/\d|(?:filedesc|https?|ftp|dns):[^\n]{1,3000}? \d{8,20} [^\n]{0,300}(?:\d|-1)\r?\n)"
 )
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+DICTIONARY_MAGIC = b"\x5d\x2a\x4d\x18"  # the skippable frame that holds one
+MAX_DICTIONARY = 16 << 20  # bytes; trained ones take 110 kB where nobody says otherwise
 SKIPPABLE_FRAME = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # of zstd: magic, size, bytes that mean nothing to a reader
 
 
@@ -59,11 +62,28 @@ def zstd_codec(dictionary: bytes = b"") -> Codec:
     """zstandard cannot bound its output, so the input is: 1 KiB holds at most 256 blocks of 128 KiB, 32 MiB."""
     trained = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
     return Codec(
-        b"\x28\xb5\x2f\xfd",
+        ZSTD_MAGIC,
         lambda: zstandard.ZstdDecompressor(dict_data=trained).decompressobj(),
         _inflate_zstd,
         1 << 10,
     )
+
+
+def stored_dictionary(stream: IO[bytes]) -> bytes:
+    """What the frames of a .warc.zst file were compressed with; empty if nothing. It stands in the file's first frame, a
+    skippable one, and may be compressed itself (IIPC, "Use of Zstandard in WARC files", 1.0).
+    """
+    stream.seek(0)
+    head = stream.read(8)
+    if not head.startswith(DICTIONARY_MAGIC):
+        return b""
+    data = stream.read(min(int.from_bytes(head[4:], "little"), MAX_DICTIONARY))
+    if not data.startswith(ZSTD_MAGIC):
+        return data
+    try:
+        return bytes(zstandard.ZstdDecompressor().stream_reader(data).read(MAX_DICTIONARY))
+    except zstandard.ZstdError:
+        return b""
 
 
 def _inflate_gzip(decoder: Any, data: bytes) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ RECORD_REASONS = {
     "no_text": "the page has no main text, or the row no text",
     "too_large": "the record, or what it decodes to, is larger than max_record_bytes",
     "too_deep": "elements nested or attributes piled so high that extraction would not end in useful time",
-    "extract_failed": "the page made a parser fail; `metadata.detail` of the reading says how",
+    "extract_failed": "the page made a parser fail, crash or take over 20 s; `metadata.detail` of the reading says how",
     "bad_content_encoding": "the body cannot be decoded as its Content-Encoding says, and is no text as it stands",
     "bad_length": "the record's Content-Length is missing or contradicts where the next record begins",
     "truncated_record": "the file ends before the record does",

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyspark.sql.types import DoubleType, LongType, MapType
@@ -66,13 +66,16 @@ def _batch(rows: list[Row], origin: str) -> pa.RecordBatch:
     from pipeline.kernels.hashing import text_hash  # the compiler behind it is no need of who plans a read
     from pipeline.kernels.language import identify
 
+    # First, since it leaves each text's UTF-8 beside the text, where the hashes find it: encoding takes as long as hashing.
+    texts = pa.array([row.text for row in rows], pa.string())
     documents = [i for i, row in enumerate(rows) if row.outcome == DOCUMENT]
     languages: list[tuple[str | None, float | None]] = [(None, None)] * len(rows)
     hashes: list[str | None] = [None] * len(rows)
     for i, language in zip(documents, identify([rows[i].text or "" for i in documents]), strict=True):
         languages[i] = language
         hashes[i] = text_hash(rows[i].text or "")
-    columns = {
+    columns: dict[str, Any] = {
+        "text": texts,
         "outcome": [row.outcome for row in rows],
         "origin": [origin] * len(rows),
         "host": [host(row.url) for row in rows],
@@ -81,7 +84,7 @@ def _batch(rows: list[Row], origin: str) -> pa.RecordBatch:
         "text_hash": hashes,
         "metadata": [None if row.metadata is None else list(row.metadata.items()) for row in rows],
     }
-    for name in ("id", "url", "dump", "date", "text", "file", "offset", "length", "remark"):
+    for name in ("id", "url", "dump", "date", "file", "offset", "length", "remark"):
         columns[name] = [getattr(row, name) for row in rows]
     return pa.record_batch([pa.array(columns[f.name], f.type) for f in ARROW_SCHEMA], schema=ARROW_SCHEMA)
 

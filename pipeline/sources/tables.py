@@ -4,29 +4,22 @@
 scalar fields, and those of an object `metadata`, go into the map as strings.
 """
 
-import bz2
-import gzip
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from typing import IO, Any, cast
 
-import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
-from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
+from pyspark.sql.datasource import DataSource
 from pyspark.sql.types import StructType
 
 from pipeline.schema import DOCUMENT, INGESTED, REJECTED
-from pipeline.sources.paths import common_folder, open_input
-from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
-from pipeline.sources.splits import FilePartition, input_files, storage_of
+from pipeline.sources.files import FileReader, Files, files_of, inflated
+from pipeline.sources.rows import Row, clean, content_id, dump_of, iso_date
 
 TEXT_FIELDS = ("text", "contents", "raw_content", "content")
 TAKEN_FIELDS = frozenset({*TEXT_FIELDS, "id", "url", "dump", "date", "metadata"})
-# A book is one line: a row may be larger than a crawl's record.
-MIN_LINE_BYTES = 100_000_000
 PARQUET_ROWS = 64  # rows decoded at once
 
 
@@ -38,8 +31,8 @@ class JsonLinesSource(DataSource):
     def schema(self) -> StructType:
         return INGESTED
 
-    def reader(self, schema: StructType) -> "TableReader":
-        return TableReader(dict(self.options), "jsonl")
+    def reader(self, schema: StructType) -> FileReader:
+        return table_reader(dict(self.options), "jsonl")
 
 
 class ParquetSource(DataSource):
@@ -50,65 +43,48 @@ class ParquetSource(DataSource):
     def schema(self) -> StructType:
         return INGESTED
 
-    def reader(self, schema: StructType) -> "TableReader":
-        return TableReader(dict(self.options), "parquet")
+    def reader(self, schema: StructType) -> FileReader:
+        return table_reader(dict(self.options), "parquet")
 
 
-class TableReader(DataSourceReader):
-    def __init__(self, options: dict[str, str], kind: str) -> None:
-        self.paths, self.kind = [file.path for file in input_files(options)], kind
-        self.origin = options.get("origin", kind)
-        self.folder = common_folder(self.paths)
-        self.storage = storage_of(options)
-        self.max_bytes = max(MIN_LINE_BYTES, int(options.get("max_record_bytes", 0)))
+def table_reader(options: dict[str, str], kind: str) -> FileReader:
+    """`kind`: jsonl | parquet."""
+    read = _json_rows if kind == "jsonl" else _parquet_rows
+    return FileReader(files_of(options, kind), read, "row", may_be_empty=kind == "parquet")
 
-    def partitions(self) -> Sequence[FilePartition]:
-        return [FilePartition(path) for path in self.paths]
 
-    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        assert isinstance(partition, FilePartition)
-        return batches(self.rows(partition.path), self.origin)
+def _json_rows(stream: IO[bytes], path: str, files: Files) -> Iterator[Row]:
+    for offset, length, fields in json_rows(stream, files.max_bytes):
+        yield _row(files, path, offset, length, fields)
 
-    def rows(self, path: str) -> Iterator[Row]:
-        """A document or a rejection for each row, and their count."""
-        n = 0
-        try:
-            with open_input(path, self.storage) as stream:
-                read = json_rows(stream, self.max_bytes) if self.kind == "jsonl" else parquet_rows(stream)
-                for offset, length, fields in read:
-                    n += 1
-                    yield self._row(path, offset, length, fields)
-        except (OSError, EOFError, zstandard.ZstdError, pa.ArrowException) as error:
-            yield rejected("read_error" if n else "unreadable_input", path, n, str(error))
-            if not n:
-                return
-        if n or self.kind == "parquet":  # an empty table is a table; an empty file of lines a download gone wrong
-            yield counted("row", n, path)
-        else:
-            yield rejected("unreadable_input", path, 0, "it holds no row")
 
-    def _row(self, path: str, offset: int, length: int | None, fields: dict[str, Any] | str) -> Row:
-        row = Row(REJECTED, file=path, offset=offset, length=length)
-        if isinstance(fields, str):
-            return row._replace(remark=fields)
-        text = next((fields[name] for name in TEXT_FIELDS if isinstance(fields.get(name), str)), "")
-        text = clean(text)
-        native = fields.get("id")
-        has_id = isinstance(native, (str, int)) and native != ""
-        row = row._replace(
-            id=clean(f"{self.origin}/{native}") if has_id else None,
-            url=_string(fields.get("url")),
-            dump=_string(fields.get("dump")) or dump_of(path),
-            date=iso_date(_string(fields.get("date")) or ""),
-        )
-        if not text.strip():
-            return row._replace(remark="no_text")
-        return row._replace(
-            outcome=DOCUMENT,
-            id=row.id or content_id(self.origin, path, self.folder, text),
-            text=text,
-            metadata=_metadata(fields),
-        )
+def _parquet_rows(stream: IO[bytes], path: str, files: Files) -> Iterator[Row]:
+    for offset, length, fields in parquet_rows(stream):
+        yield _row(files, path, offset, length, fields)
+
+
+def _row(files: Files, path: str, offset: int, length: int | None, fields: dict[str, Any] | str) -> Row:
+    row = Row(REJECTED, file=path, offset=offset, length=length)
+    if isinstance(fields, str):
+        return row._replace(remark=fields)
+    text = next((fields[name] for name in TEXT_FIELDS if isinstance(fields.get(name), str)), "")
+    text = clean(text)
+    native = fields.get("id")
+    has_id = isinstance(native, (str, int)) and native != ""
+    row = row._replace(
+        id=clean(f"{files.origin}/{native}") if has_id else None,
+        url=_string(fields.get("url")),
+        dump=_string(fields.get("dump")) or dump_of(path),
+        date=iso_date(_string(fields.get("date")) or ""),
+    )
+    if not text.strip():
+        return row._replace(remark="no_text")
+    return row._replace(
+        outcome=DOCUMENT,
+        id=row.id or content_id(files.origin, path, files.folder, text),
+        text=text,
+        metadata=_metadata(fields),
+    )
 
 
 def _string(value: Any) -> str | None:
@@ -155,19 +131,6 @@ def line_fields(line: bytes) -> dict[str, Any] | str:
     except (ValueError, RecursionError):
         return "bad_json"
     return value if isinstance(value, dict) else "bad_json"
-
-
-def inflated(stream: IO[bytes]) -> IO[bytes]:
-    """The file without its compression, which its first bytes tell."""
-    head = stream.read(4)
-    stream.seek(0)
-    if head.startswith(b"\x1f\x8b"):
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
-    if head.startswith(b"BZh"):
-        return cast("IO[bytes]", bz2.BZ2File(stream))
-    if head == b"\x28\xb5\x2f\xfd":
-        return cast("IO[bytes]", zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
-    return stream
 
 
 def parquet_rows(stream: IO[bytes]) -> Iterator[tuple[int, None, dict[str, Any]]]:

@@ -18,7 +18,8 @@ from pipeline.kernels.charset import decode
 from pipeline.schema import DOCUMENT, ENGINES, INGESTED, REJECTED
 from pipeline.sources import http
 from pipeline.sources.captures import CapturePartition, capture_rows, row_groups
-from pipeline.sources.members import PADDING, Event, codec_of, plain
+from pipeline.sources.child import in_child
+from pipeline.sources.members import PADDING, Event, codec_of, plain, stored_dictionary, zstd_codec
 from pipeline.sources.paths import common_folder, open_input
 from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
 from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
@@ -28,6 +29,9 @@ from pipeline.sources.url_lists import is_listed, mapped
 
 MAX_RECORD_BYTES = 10_000_000
 HEAD_BYTES = 1 << 16  # looked at to know what a file is
+# Of a page larger than this the parser runs in a process of its own: what takes quadratic time takes seconds up to here and
+# minutes beyond. Of pages that a crawler cuts at 1 MiB none is.
+SUSPICIOUS_BYTES = 1 << 20
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
 
 
@@ -147,6 +151,8 @@ def open_walk(stream: IO[bytes], start: int = 0, end: int | None = None) -> Walk
         return None if start else "unsupported_compression"
     if codec is None:
         return None if start else Walk(partial(plain, stream), True, 0, None)
+    if dictionary := stored_dictionary(stream):
+        codec = zstd_codec(dictionary)
     part = Range(stream, codec, end)
     begin = part.first_record(start) if start else 0
     return None if begin is None else Walk(part.walk, False, begin, part)
@@ -225,12 +231,19 @@ def _html_text(response: http.Response, engine: str, limit: int, remark: str | N
     if not http.is_html(content_type, body):
         return "", "not_html"
     _, _, label = content_type.lower().partition("charset=")
-    from pipeline.kernels.html import TooDeepError, main_text  # the compiler behind it is no need of who plans a read
-
     html, charset = decode(body, label.partition(";")[0].strip(" \"'") or None)
-    try:
-        text, deep = main_text(html, engine, None if charset.startswith("utf-16") else body)
-    except TooDeepError:
-        return "", "too_deep"
+    extract = partial(_extracted, html, engine, None if charset.startswith("utf-16") else body)
+    text, deep = in_child(extract) if len(body) > SUSPICIOUS_BYTES else extract()
+    if deep == "too_deep":
+        return "", deep
     text = text.replace("\0", "\ufffd").strip()  # resiliparse gives valid UTF-8, so no surrogates
     return (text, remark or deep) if text else ("", "no_text")
+
+
+def _extracted(html: str, engine: str, data: bytes | None) -> tuple[str, str | None]:
+    from pipeline.kernels.html import TooDeepError, main_text  # the compiler behind it is no need of who plans a read
+
+    try:
+        return main_text(html, engine, data)
+    except TooDeepError:
+        return "", "too_deep"

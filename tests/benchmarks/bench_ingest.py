@@ -1,6 +1,7 @@
 """The cost of ingest beside a bare loop of FastWARC and resiliparse over the same files, and one large file beside four.
 
-usage: bench_ingest.py BARE_LOOP.py WORK_FOLDER FILE.warc.gz ...        the folder holds the copies, some 5 times the files
+usage: bench_ingest.py all|marginal|one_file BARE_LOOP.py WORK_FOLDER FILE.warc.gz ...
+The work folder holds the copies, some 13 times the files.
 
 Marginal: 4 times the files (copies with fresh record ids, URLs and text) minus once, divided by 3, so that starting and
 compiling do not count; its ratio is to half the bare loop's time, as two cores would share it.
@@ -82,23 +83,34 @@ def ingest(paths: list[Path], engine: str, folder: Path) -> float:
     return float(json.loads((output / "manifest.json").read_text())["stages"]["ingest"]["seconds"])
 
 
-def main(bare_loop: str, work: str, *names: str) -> None:
-    folder, files = Path(work), [Path(name).resolve() for name in names]
-    folder.mkdir(parents=True, exist_ok=True)
-    all_files = files + make_copies(files, folder)
+def marginal(bare_loop: str, files: list[Path], all_files: list[Path], folder: Path) -> None:
     done = subprocess.run([sys.executable, bare_loop, *map(str, files)], check=True, capture_output=True, text=True)
     half = float(json.loads(done.stdout)["seconds"]) / 2
     print(f"bare loop: {2 * half:.2f} s on one core, half of it {half:.2f} s", flush=True)
     for engine in ENGINES:
         once, often = ingest(files, engine, folder), ingest(all_files, engine, folder)
-        marginal = (often - once) / (COPIES - 1)
-        print(f"{engine}: once {once:.1f} s, {COPIES} times {often:.1f} s, marginal {marginal:.2f} s, "
-              f"{marginal / half:.2f} x half the bare loop", flush=True)  # fmt: skip
+        more = (often - once) / (COPIES - 1)
+        print(f"{engine}: once {once:.1f} s, {COPIES} times {often:.1f} s, marginal {more:.2f} s, "
+              f"{more / half:.2f} x half the bare loop", flush=True)  # fmt: skip
+
+
+def one_file(all_files: list[Path], folder: Path) -> None:
     quarters = [join(all_files[k::4], folder / f"quarter{k}.warc.gz") for k in range(4)]
     whole = join(quarters, folder / "whole.warc.gz")
-    four, one = ingest(quarters, "resiliparse", folder), ingest([whole], "resiliparse", folder)
+    one, four = ingest([whole], "resiliparse", folder), ingest(quarters, "resiliparse", folder)
     size = whole.stat().st_size / 1e6
     print(f"resiliparse: one file of {size:.0f} MB {one:.1f} s, as four files {four:.1f} s: {one / four:.2f}")
+
+
+def main(part: str, bare_loop: str, work: str, *names: str) -> None:
+    folder, files = Path(work), [Path(name).resolve() for name in names]
+    folder.mkdir(parents=True, exist_ok=True)
+    all_files = files + make_copies(files, folder)
+    subprocess.run([sys.executable, "-m", "pipeline.warm"], cwd=ROOT, check=True)
+    if part in ("all", "marginal"):
+        marginal(bare_loop, files, all_files, folder)
+    if part in ("all", "one_file"):
+        one_file(all_files, folder)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 from pipeline.schema import COUNTED, DOCUMENT, REJECTED
 from pipeline.sources.reasons import FILE_REASONS, REASONS, RECORD_REASONS
@@ -50,7 +51,7 @@ def read_rows(path: Path, max_record_bytes: int = 10_000_000, engine: str = "res
     return list(file_rows(str(path), Reading("cc", f"{path.parent}/", engine, max_record_bytes)))
 
 
-def read_bytes(folder: Path, data: bytes, name: str = "CC-MAIN-20261122-00000.warc.gz", **options: int) -> list[Row]:
+def read_bytes(folder: Path, data: bytes, name: str = "CC-MAIN-20261122-00000.warc.gz", **options: Any) -> list[Row]:
     path = folder / name
     path.write_bytes(data)
     return read_rows(path, **options)

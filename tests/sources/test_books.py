@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.kernels.books import unwrapped, without_gutenberg
 from pipeline.schema import COUNTED
-from pipeline.sources.books import BookReader
+from pipeline.sources.books import book_reader
 
 EMMA = """CHAPTER I
 
@@ -28,8 +28,8 @@ GUTENBERG = [
 
 
 def read(folder: Path, path: Path, kind: str = "text", **options: str):
-    reader = BookReader({"paths": "[]", "origin": "books"} | options, kind)
-    reader.folder = f"{folder}/"
+    reader = book_reader({"paths": "[]", "origin": "books"} | options, kind)
+    reader.files = reader.files._replace(folder=f"{folder}/")
     rows = list(reader.rows(str(path)))
     return [row for row in rows if row.outcome != COUNTED], {row.id: row.offset for row in rows if row.outcome == COUNTED}
 
@@ -53,6 +53,13 @@ def test_wrapped_sentences_run_on_and_verse_stays():
     assert text.endswith("The sun is gone,\nthe moon is wan,\nand I sing on.")
     for as_it_is in ("", "one line", "x" * 500 + "\n" + "y" * 500, "山不在高有仙则名\n水不在深有龙则灵"):
         assert unwrapped(as_it_is) == as_it_is
+
+
+def test_a_parted_file_without_a_piece_is_told(tmp_path):
+    (tmp_path / "empty.txt").write_text("\n \n")
+    rows, counts = read(tmp_path, tmp_path / "empty.txt", split_at="^---$")
+    assert [(row.remark, row.metadata) for row in rows] == [("unreadable_input", {"detail": "it holds no piece"})]
+    assert counts == {}
 
 
 def test_a_file_is_a_document_or_a_rejection(tmp_path):

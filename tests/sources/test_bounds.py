@@ -12,8 +12,10 @@ import pytest
 import zstandard
 
 from tests.sources.archives import good, http_response, members, record
+from tests.sources.test_records import fixture_files
 
 GIB = 1 << 30
+HANG = 30  # seconds
 PART = 1 << 28  # of what a body inflates to where one test of a full gigabyte is enough
 ROOT = Path(__file__).resolve().parents[2]
 MEASURE = """
@@ -27,6 +29,26 @@ before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_co
 told = outcome(read_rows(path))
 used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 print(json.dumps({"told": told, "mib": used / 1024, "seconds": time.perf_counter() - start}))
+"""
+
+EACH = """
+import json, os, signal, sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from tests.sources.archives import good, members, read_bytes, read_rows
+read_bytes(Path(sys.argv[2]), members(good(0)), "warm.warc.gz", engine="blocks")
+for path in sys.argv[4:]:
+    start, child = time.perf_counter(), os.fork()
+    if child == 0:
+        signal.alarm(int(sys.argv[3]))  # no handler: it ends native code, too
+        code = 1
+        try:
+            read_rows(Path(path), engine="blocks")
+            code = 0
+        finally:
+            os._exit(code)
+    _, status, used = os.wait4(child, 0)
+    print(json.dumps([status, time.perf_counter() - start, used.ru_maxrss / 1024]))
 """
 
 
@@ -103,3 +125,15 @@ def test_a_header_without_end(tmp_path):
     found = measured(path)
     assert found["told"] == ["1", "bad_header", "2"]
     assert found["mib"] < 150
+
+
+def test_no_fixture_ends_its_process_hangs_or_takes_a_gigabyte(data, tmp_path):
+    """Each of the 69 files in a process of its own, with the compiled kernels in its memory."""
+    files = [str(path) for path in fixture_files(data)]
+    command = [sys.executable, "-c", EACH, str(ROOT), str(tmp_path), str(HANG), *files]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=len(files) * HANG, check=True)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(told) == len(files) >= 69
+    for path, (status, seconds, mib) in zip(files, told, strict=True):
+        print(f"{Path(path).parent.name}/{Path(path).name}: {seconds:.2f} s, {mib:.0f} MiB")
+        assert (status, mib < 1024) == (0, True), path

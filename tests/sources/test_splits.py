@@ -79,6 +79,26 @@ def test_every_split_size(tmp_path, monkeypatch, pack, size):
     assert found[1] == {"response": 60}
 
 
+@pytest.mark.parametrize("is_compressed", [False, True])
+@pytest.mark.parametrize("size", [4096, 10**9])
+def test_frames_with_a_dictionary(tmp_path, monkeypatch, is_compressed, size):
+    monkeypatch.setattr(splits, "LOOK_BACK", 10_000)
+    records = [good(k) for k in range(400)]
+    trained = zstandard.train_dictionary(4000, records)
+    told = trained.as_bytes()
+    first = zstandard.compress(told) if is_compressed else told
+    compressor = zstandard.ZstdCompressor(dict_data=trained)
+    frames = b"".join(map(compressor.compress, records))
+    path = tmp_path / "f.warc.zst"
+    path.write_bytes(b"\x5d\x2a\x4d\x18" + len(first).to_bytes(4, "little") + first + frames)
+    found, counts = rows_of(path, [part.start for part in split([Input("f", path.stat().st_size, "")], size)])
+    assert counts == {"response": 400}
+    assert [row.url for row in found] == [f"http://Gold.example:8080/{k}" for k in range(400)]
+    assert all(row.text for row in found)
+    path.write_bytes(b"\x5d\x2a\x4d\x18\xff\xff\xff\xff" + first + frames)  # a frame that claims 4 GB ends with the file
+    assert [row.remark for row in file_rows(str(path), READING)] == ["unreadable_input"]
+
+
 def test_a_member_that_only_looks_like_a_record_is_not_taken_for_one(tmp_path, monkeypatch):
     """Without looking back, the archive inside a record would be read as records: the test above would show it."""
     monkeypatch.setattr(splits, "LOOK_BACK", 0)

@@ -11,14 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from pipeline.sources.files import MIN_LINE_BYTES, files_of
 from pipeline.sources.rows import Row
-from pipeline.sources.tables import MIN_LINE_BYTES, TableReader, json_rows
+from pipeline.sources.tables import json_rows, table_reader
 
 LINE = json.dumps({"id": 7, "text": "gold in the sand", "url": "http://a.example/1", "n": 3, "ok": True, "x": None})
 
 
 def rows_of(path: Path, kind: str = "jsonl", origin: str = "wiki") -> list[Row]:
-    reader = TableReader({"paths": json.dumps([str(path)]), "origin": origin}, kind)
+    reader = table_reader({"paths": json.dumps([str(path)]), "origin": origin}, kind)
     return list(reader.rows(str(path)))
 
 
@@ -101,7 +102,7 @@ def test_a_document_without_id_is_named_by_file_and_text(tmp_path):
     for path in paths:
         path.parent.mkdir()
         path.write_text('{"text": "gold"}\n')
-    reader = TableReader({"paths": json.dumps([str(path) for path in paths]), "origin": "wiki"}, "jsonl")
+    reader = table_reader({"paths": json.dumps([str(path) for path in paths]), "origin": "wiki"}, "jsonl")
     digest = hashlib.sha256(b"gold").hexdigest()[:16]
     assert [next(iter(reader.rows(str(path)))).id for path in paths] == [
         f"wiki/x/a.jsonl#{digest}",
@@ -118,7 +119,8 @@ def test_a_line_over_the_limit_is_passed_over_in_bounded_steps(tmp_path):
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
     assert found == ["row", "too_large", "row"]
-    assert TableReader({"paths": "[]", "max_record_bytes": "10"}, "jsonl").max_bytes == MIN_LINE_BYTES == 100_000_000
+    files = files_of({"paths": "[]", "max_record_bytes": "10"}, "wiki")
+    assert files.max_bytes == MIN_LINE_BYTES == 100_000_000
 
 
 @pytest.mark.parametrize(
