@@ -3,9 +3,9 @@
 usage: bench_deduplicate.py DOCUMENTS [PEER …]
 
 DOCUMENTS is a run's documents/. PEER is a command that takes a Parquet file with a column `text` and prints JSON with
-`seconds`, as `python library_dedup.py rensa`; its Python must have rensa and datasketch, which sign the same texts by their
-own examples' shingles in the same run. Measured: reading the texts, signatures, duplicates/, all written, in a warm
-session (the median of RUNS after a first one), as they are and with three perturbed copies of each document beside it.
+`seconds`, as `python library_dedup.py rensa`; its Python must have rensa and datasketch, which sign the first of the texts
+by their own examples' shingles in the same run. Measured: reading the texts, signatures, duplicates/, all written, in a
+warm session (the median of RUNS after a first one), as they are and with three perturbed copies of each document beside it.
 """
 
 import json
