@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import time
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -50,8 +51,10 @@ def test_what_ends_the_child_is_told(call, message):
         in_child(call, seconds=1)
     assert str(raised.value) == message
     assert time.perf_counter() - start < 10
-    with pytest.raises(ChildProcessError):  # nothing is left to wait for
-        os.waitpid(-1, os.WNOHANG)
+    ended = 0
+    with suppress(ChildProcessError):  # in a process without other children, such as Spark's
+        ended, _ = os.waitpid(-1, os.WNOHANG)
+    assert ended == 0  # the child is not left for others to wait for
 
 
 def test_a_long_answer_comes_whole():
