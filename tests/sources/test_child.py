@@ -67,14 +67,14 @@ def page_of(unit: str, size: int = MAX) -> bytes:
 
 
 def test_a_large_page_that_hangs_the_parser_costs_its_record(tmp_path, monkeypatch):
-    monkeypatch.setattr(warc, "in_child", partial(in_child, seconds=2))
+    monkeypatch.setattr(warc, "in_child", partial(in_child, seconds=6))
     pages = [page_of("<a><div></a>"), page_of("<div><b>"), page_of("<p>gold</p>", SUSPICIOUS_BYTES + 1)]
     data = members(
         *(record(http_response(page), 10 + n) for n, page in enumerate(pages)), *(good(n) for n in range(1, 4))
     )
     rows = read_bytes(tmp_path, data)
     assert outcome(rows) == ["extract_failed 10", "too_deep 11", "12", "1", "2", "3"]
-    assert rows[0].metadata == {"detail": "ChildError: no text within 2 s"}
+    assert rows[0].metadata == {"detail": "ChildError: no text within 6 s"}
     assert rows[2].text.count("gold") == pages[2].count(b"<p>gold")
     assert_balanced(rows)
 
