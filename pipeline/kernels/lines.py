@@ -64,7 +64,7 @@ def _find_lines(
     m, f = 0, 0
     for i in range(len(offsets) - 1):
         at, stop = offsets[i], offsets[i + 1]
-        out.feeds[i], opening = -f, True
+        first, opening = f, True
         while at < stop:
             feed = stop
             if f < len(feeds) and feeds[f] < stop:
@@ -82,7 +82,7 @@ def _find_lines(
             opening = end == start
             at = feed + 1
         out.bounds[i + 1] = m
-        out.feeds[i] += f
+        out.feeds[i] = f - first
     return m
 
 

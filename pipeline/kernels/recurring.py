@@ -50,17 +50,17 @@ def _find(
                 end += 1
             end = min(end + 1, offsets[i + 1])
             opens = of_lines.opens[k] or not paragraphs
-            if opens and paragraphs and behind >= 0:
-                out.ends[behind] = start
-            key, words = (np.uint64(0), 0) if opens or behind < 0 else (out.keys[behind], out.words[behind])
+            if opens:
+                if paragraphs and behind >= 0:
+                    out.ends[behind] = start
+                behind = m
+                out.documents[m], out.starts[m], out.keys[m], out.words[m] = i, start, 0, 0
+                m += 1
+            key, words = out.keys[behind], out.words[behind]
             while u < stop and found.starts[u] < end:
                 key = mix64(key * _MULTIPLIER + (found.hashes[u] if found.alphabetic[u] else _NUMBER))
                 words += 1
                 u += 1
-            if opens:
-                behind = m
-                out.documents[m], out.starts[m] = i, start
-                m += 1
             out.keys[behind], out.words[behind], out.ends[behind] = key, words, end
         if paragraphs and behind >= 0:
             out.ends[behind] = offsets[i + 1]

@@ -69,11 +69,13 @@ def duplicates_section(duplicates: DuplicateCounts | None) -> Section:
         f"Of {numerals.exact(one.candidate_pairs)} candidate pairs, verification confirmed "
         f"{numerals.exact(one.verified_pairs)} ({confirmed}).",
     )
-    if one.removed_near:
+    if one.near_like < one.removed_near:
         lead += (
             f"{numerals.exact(one.near_like)} of the near duplicates ({numerals.percent(one.near_like / one.removed_near)}) "
             "are as like their representative as was asked; the others through documents between them.",
         )
+    elif one.removed_near:
+        lead += ("Every near duplicate is as like its representative as was asked.",)
     if one.unlinked:
         lead += (
             f"{numerals.exact(one.unlinked)} documents of crowded buckets were like none of those they were compared with; "

@@ -27,6 +27,7 @@ def take_out(work: Work, kept: DataFrame) -> tuple[DataFrame | None, Json]:
         grouped = grouped.join(hosts, "id").withColumnRenamed("host", "group")
     else:
         grouped = grouped.withColumn("group", F.col("origin"))
+    grouped = work.checkpoint("grouped-by-" + config.within, grouped)
     lines = work.checkpoint("lines", stage.find_lines(grouped, work.texts(), settings))
     keys = work.checkpoint("crowded-lines", stage.crowded(lines, settings))
     taken = work.checkpoint("taken-lines", stage.taken_out(lines, keys, settings))

@@ -36,12 +36,12 @@ def in_child(call: Callable[[], Answer], seconds: int = SECONDS) -> Answer:
     os.close(send)
     with os.fdopen(receive, "rb") as pipe:
         told = pipe.read()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        ended = signal.Signals(os.WTERMSIG(status))
-        late = ended == signal.SIGALRM
-        raise ChildError(f"no text within {seconds} s" if late else f"the parser ended by {ended.name}")
-    text, remark, error = json.loads(told) if told else ("", None, f"the parser ended with status {status}")
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == -signal.SIGALRM:
+        raise ChildError(f"no text within {seconds} s")
+    if code < 0:
+        raise ChildError(f"the parser ended by {signal.Signals(-code).name}")
+    text, remark, error = json.loads(told) if told else ("", None, f"the parser ended with status {code}")
     if error is not None:
         raise ChildError(error)
     return text, remark

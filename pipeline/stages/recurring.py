@@ -10,21 +10,16 @@ footers recur within their host. Only keys and numbers move between machines, no
 from functools import partial
 from typing import Literal, NamedTuple
 
-import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.arrow import Texts
 from pipeline.kernels import edits, recurring
-from pipeline.kernels.hashing import hash64
 from pipeline.schema import BOOL, INT, LONG, STRING, table
 
-LINES = table(
-    {"node": LONG, "part": INT, "key": LONG, "start": LONG, "end": LONG, "words": INT, "first": BOOL}
-)
+LINES = table({"node": LONG, "part": INT, "key": LONG, "start": LONG, "end": LONG, "words": INT, "first": BOOL})
 _TEXTS = table({"key": LONG, "text": STRING})
-_SPARKS_SEED = 42  # of F.xxhash64, so that nodes are told from ids on both sides
 
 REASONS = {
     "only_recurring_text": "Every line or paragraph with a word stands in too many other documents: nothing is left.",
@@ -40,23 +35,26 @@ class Settings(NamedTuple):
     min_words: int
 
 
+def _node() -> Column:
+    """A hash of the id, by which rows are joined."""
+    return F.xxhash64("id").alias("node")
+
+
 def find_lines(kept: DataFrame, texts: Texts, settings: Settings) -> DataFrame:
     """Rows of LINES: the lines or paragraphs of `kept` (id, part, group), by keys that tell groups apart.
 
-    `node` is a hash of the id, `start` and `end` are code points of documents.text; `first`: in its document.
+    `start` and `end` are code points of documents.text; `first`: in its document.
     """
     kernel = partial(_lines, settings=settings)
-    return texts(kept.select("id", "part", "group"), ("text", "edits"), kernel, LINES)
+    rows = kept.select("id", "part", _node(), F.xxhash64("group").alias("group"))
+    return texts(rows, ("text", "edits"), kernel, LINES)
 
 
 def _lines(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     found = recurring.pieces(batch["text"], settings.unit)
-    nodes, groups = hash64(batch["id"], _SPARKS_SEED), hash64(batch["group"])
+    nodes, parts, groups = (batch[name].to_numpy()[found.documents] for name in ("node", "part", "group"))
     starts, ends = edits.stored(found.documents, found.starts, found.ends, batch["edits"])
-    columns = (
-        nodes[found.documents].view(np.int64), batch["part"].to_numpy()[found.documents],
-        (found.keys ^ groups[found.documents]).view(np.int64), starts, ends, found.words, found.firsts,
-    )  # fmt: skip
+    columns = (nodes, parts, found.keys.view("int64") ^ groups, starts, ends, found.words, found.firsts)
     rows = pa.record_batch([pa.array(column) for column in columns], LINES.names)
     return rows.filter(pa.array(found.words >= settings.min_words))
 
@@ -77,7 +75,7 @@ def taken_out(lines: DataFrame, keys: DataFrame, settings: Settings) -> DataFram
 
 def edit_rows(kept: DataFrame, taken: DataFrame, settings: Settings) -> DataFrame:
     """Rows of EDITS; `kept`: id."""
-    ids = kept.select(F.xxhash64("id").alias("node"), "id")
+    ids = kept.select(_node(), "id")
     return taken.join(ids, "node").select(
         "id", "part", "start", "end", F.lit("").alias("replacement"),
         F.lit(f"recurring_{settings.unit}").alias("reason"), F.lit("deduplicate").alias("stage"),
@@ -87,7 +85,7 @@ def edit_rows(kept: DataFrame, taken: DataFrame, settings: Settings) -> DataFram
 def emptied(kept: DataFrame, taken: DataFrame) -> DataFrame:
     """id, drop_reason of the documents (id, word_count) all of whose words go."""
     words = taken.groupBy("node").agg(F.sum("words").alias("words"))
-    met = kept.select(F.xxhash64("id").alias("node"), "id", "word_count").join(words, "node")
+    met = kept.select(_node(), "id", "word_count").join(words, "node")
     return met.where("words >= word_count").select("id", F.lit("only_recurring_text").alias("drop_reason"))
 
 
@@ -99,7 +97,7 @@ def most(keys: DataFrame, lines: DataFrame, kept: DataFrame, stored: Texts, n: i
     top = keys.orderBy(F.desc("documents"), "key").limit(n).select("key", "documents")
     place = F.min(F.struct("node", "start", "end")).alias("place")
     one = lines.join(F.broadcast(top), "key").groupBy("key", "documents").agg(place).select("key", "documents", "place.*")
-    ids = kept.select(F.xxhash64("id").alias("node"), "id", "part")
+    ids = kept.select(_node(), "id", "part")
     found = {row["key"]: row for row in one.collect()}
     spans = F.collect_list(F.struct("key", "start", "end")).alias("spans")
     rows = ids.join(F.broadcast(one), "node").groupBy("id", "part").agg(spans)

@@ -5,7 +5,6 @@
 
 import time
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -103,4 +102,4 @@ def test_lines_of_fifty_megabytes(name: str) -> None:
 
 def test_the_index_finds_its_gram() -> None:
     assert grams(pa.array(["he said: Gold is heavy!"])) == [[(9, 22)]]
-    assert all(b[0] >= a[1] for a, b in pairwise(grams(pa.array(["gold is heavy, gold is heavy"]))[0]))
+    assert grams(pa.array(["gold is heavy, gold is heavy", "is heavy"])) == [[(0, 13), (15, 28)], []]

@@ -179,6 +179,13 @@ def test_items_found_are_named_with_their_places(counts):
     assert re.search(r"\| mmlu +\| test +\| 14,042 \| +66 \| +12 \| .*\| +1 % \| +3 \| +9 \|", markdown)
 
 
+def test_what_others_link_is_told_apart(counts):
+    for like, said in ((2_220, "2,220 of the near duplicates (99.6 %)"), (2_228, "Every near duplicate is as like")):
+        text = render(replace(counts, duplicates=replace(counts.duplicates, near_like=like)))["report.md"]
+        assert said in text
+        assert ("others through documents between them" in text.replace("\n", " ")) == (like == 2_220)
+
+
 def test_samples_open_under_their_reason(counts):
     page = render(counts)["index.html"]
     few_words = page.split("too_few_words</bdi>")[1].split("</details>")[0]

@@ -40,7 +40,7 @@ def hang() -> tuple[str, None]:
     [
         (crash, "the parser ended by SIGSEGV"),
         (hang, "no text within 1 s"),
-        (lambda: os._exit(3), "the parser ended with status 768"),
+        (lambda: os._exit(3), "the parser ended with status 3"),
         (lambda: 1 // 0, "ZeroDivisionError: integer division or modulo by zero"),
         (lambda: (str(len(bytearray(3 << 30))), None), "MemoryError: "),
     ],

@@ -18,6 +18,8 @@ TEXTS = {  # id: (group, text)
     "b1": ("b.org", f"{MENU}{MENU}{MENU}"),
     "only": ("a.org", f"{MENU}© 1999 All rights reserved by the miners\n***\n"),
     "none": (None, MENU * 3),
+    "p0": ("p.org", "Notice to all.\n \nOne grain.\n"),
+    "p1": ("p.org", "Two grains.\n\nNotice to all.\n\n"),
     "zh": ("zh.cn", "淘金\n首页 关于\n"),
     "empty": ("a.org", ""),
 }
@@ -102,7 +104,8 @@ def test_one_document_keeps_what_recurs(world):
     more = counted(all_gone) - counted(one_left)
     assert more[MENU.strip()] == 2  # once a host, also where its document holds it thrice
     assert sum(n for text, n in more.items() if text.endswith("by the miners")) == 1
-    assert sum(more.values()) == 3
+    assert more["Notice to all."] == 1
+    assert sum(more.values()) == 4
     assert set(lost) == {"b1", "only"} >= set(gone)
 
 
@@ -113,8 +116,10 @@ def test_short_lines_stay(world):
 
 
 def test_paragraphs(spark, tmp_path):
-    edits, gone, _ = World(spark, tmp_path).run(stage.Settings("paragraph", 1, False, 1))
-    assert (edits, gone) == ({}, {})  # b1 is three menus in one paragraph, the others are each of its own
+    edits, gone, most = World(spark, tmp_path).run(stage.Settings("paragraph", 1, False, 1))
+    # With the blank lines behind it; b1 is three menus in one paragraph, the others are each of its own.
+    assert left(edits) == {"p0": "One grain.\n", "p1": "Two grains.\n\n"}
+    assert (gone, most) == ({}, [(2, "Notice to all.")])
 
 
 def test_files_and_their_order_make_no_difference(spark, tmp_path, world):
