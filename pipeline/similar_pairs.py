@@ -3,14 +3,16 @@
     signatures ──▶ buckets ──▶ stars ──▶ compared ──▶ verified pairs
                    (band keys)           (Jaccard, or signatures)
 
-A bucket becomes a star, each member beside its least one, rather than all pairs, so that it costs linear time. Members
-that are like no hub of a crowded star meet again by other keys, a few rounds.
+A bucket becomes a star, each member beside its least one, rather than all pairs, so that it costs linear time. Of a star
+of up to 33 members all similar ones are linked; of a crowded one, those that are like a hub. Members that are like no hub
+meet again by other keys, a few rounds.
 """
 
 from collections.abc import Iterator
 from functools import partial, reduce
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -19,7 +21,7 @@ from pipeline.arrow import Checkpoint
 from pipeline.kernels import minhash
 from pipeline.schema import BOOL, DOUBLE, LONG, table
 
-MAX_HUBS = 32  # members of a star that are like none before them, to which all that follow are compared
+MAX_HUBS = 32  # members of a star to which those that follow are compared
 # Members that are like no hub of a crowded star are put into buckets again, round for round by more values of their
 # signatures: (keys a document, values a key). Pairs of similarity 0.8 share a key with the chance 0.9997, 0.98, 0.77.
 FURTHER_KEYS = ((8, 2), (8, 4), (8, 8))
@@ -56,9 +58,9 @@ def stars(buckets: DataFrame) -> DataFrame:
 
 
 def compared(stars: DataFrame, values: DataFrame, measure: Measure, max_hubs: int = MAX_HUBS) -> DataFrame:
-    """Rows of COMPARED. `stars` hold their hub as left = right; `values`: node, hashes.
+    """Rows of COMPARED: pairs whose similarity reaches the limit, and members `alone` in a crowded star, as left = right.
 
-    A star's members meet in one task, each read once.
+    `stars` hold their hub as left = right; `values`: node, hashes. A star's members meet in one task, each read once.
     """
     follow = partial(_follow_stars, measure=measure, max_hubs=max_hubs)
     members = stars.join(values.toDF("right", "hashes"), "right").select("left", "right", "hashes")
@@ -67,19 +69,22 @@ def compared(stars: DataFrame, values: DataFrame, measure: Measure, max_hubs: in
 
 
 def _follow_stars(batches: Iterator[pa.RecordBatch], measure: Measure, max_hubs: int) -> Iterator[pa.RecordBatch]:
-    hubs: pa.Table | None = None  # of the star that the last batch ended in
+    hubs, linked = None, np.zeros(0, np.int64)  # of the star that the last batch ended in
     for batch in batches:
         rows = pa.Table.from_batches([batch])
-        n_hubs = hubs.num_rows if hubs else 0
         rows = (pa.concat_tables([hubs, rows]) if hubs else rows).combine_chunks()
-        group = rows["left"].to_numpy()
         hashes = rows["hashes"].combine_chunks()
-        found = minhash.compare_stars(group, n_hubs, hashes, measure.cap, measure.min_similarity, max_hubs)
-        nodes = rows["right"].combine_chunks()
-        left, right = nodes.take(pa.array(found.left)), nodes.take(pa.array(found.right))
-        columns = {"left": left, "right": right, "similarity": found.similarity, "alone": found.alone}
+        found = minhash.compare_stars(rows["left"].to_numpy(), linked, hashes, *measure, max_hubs)
+        left, right = (pa.array(np.concatenate([side, found.alone])) for side in (found.left, found.right))
+        n_pairs, n_alone = len(found.left), len(found.alone)
+        columns = {
+            "left": rows["right"].combine_chunks().take(left),
+            "right": rows["right"].combine_chunks().take(right),
+            "similarity": np.concatenate([found.similarity, np.zeros(n_alone)]),
+            "alone": np.repeat([False, True], [n_pairs, n_alone]),
+        }
         yield pa.record_batch({name: pa.array(column) for name, column in columns.items()})
-        hubs = rows.take(pa.array(found.hubs))
+        hubs, linked = rows.take(pa.array(found.hubs[0])), found.hubs[1]
 
 
 def verified_pairs(
@@ -92,7 +97,7 @@ def verified_pairs(
     verified: list[DataFrame] = []
     for turn in range(len(FURTHER_KEYS) + 1):
         found = checkpoint(f"candidates-{turn}", compared(candidates, values, measure))
-        verified.append(found.where(F.col("similarity") >= measure.min_similarity).select("left", "right"))
+        verified.append(found.where("NOT alone").select("left", "right"))
         alone = found.where("alone").select(F.col("right").alias("node"))
         if turn == len(FURTHER_KEYS) or alone.isEmpty():
             break

@@ -41,7 +41,7 @@ def compile_kernels() -> None:
     found = units(texts)
     metrics.measure(texts, found)
     minhash.band_keys(minhash.signature_column(found, 5, 2), 1, 2)
-    minhash.compare_stars(np.zeros(2, np.int64), 0, minhash.shingle_sets(found, 5, 100), 100, 0.8, 2)
+    minhash.compare_stars(np.zeros(2, np.int64), np.zeros(0, np.int64), minhash.shingle_sets(found, 5, 100), 100, 0.8, 2)
     gpt2.count(texts)
     opens = np.ones(len(found.hashes), np.bool_)
     index = ngrams.build_index(ngrams.item_grams(found, opens, np.array([13, 13]), 13), 13)

@@ -155,14 +155,21 @@ def shingle_sets(found: Units, shingle: int, cap: int) -> pa.Array:
 
 
 @njit(cache=True)
-def _jaccard(values: NDArray[np.uint64], a: int, a_end: int, b: int, b_end: int, cap: int) -> float:
+def _jaccard(values: NDArray[np.uint64], a: int, a_end: int, b: int, b_end: int, cap: int, least: float) -> float:
+    """Exact where it reaches `least`; else 0 as soon as too many hashes are in one set alone."""
+    size = a_end - a + b_end - b
+    # J >= s of sets of `size` hashes together leaves at most (1 - s) / (1 + s) of them without a partner; of `cap` hashes of
+    # the union, 1 - s. One more, since these products are rounded.
+    allowed = 1 + int((1 - least) * cap if size > cap else (1 - least) / (1 + least) * size)
     both = either = 0
-    while a < a_end and b < b_end and either < cap:
+    while a < a_end and b < b_end and either < cap and either - both <= allowed:
         left, right = values[a], values[b]
         both += left == right
         a += left <= right
         b += right <= left
         either += 1
+    if either - both > allowed:
+        return 0.0
     either += min(cap - either, a_end - a + b_end - b)
     return both / either if either else 0.0
 
@@ -178,75 +185,102 @@ def _agreement(values: NDArray[np.uint32], a: int, a_end: int, b: int, b_end: in
 
 
 @njit(cache=True)
+def _last_spare(parts: NDArray[np.int64]) -> int:
+    """The last hub that an earlier one is linked to, or -1."""
+    for place in range(len(parts) - 1, 0, -1):
+        if (parts[:place] == parts[place]).any():
+            return place
+    return -1
+
+
+@njit(cache=True)
 def _compare_stars(
     groups: NDArray[np.int64],
-    n_hubs: int,
+    linked: NDArray[np.int64],
     bounds: NDArray[np.int64],
     hashes: NDArray[np.uint64],
     minima: NDArray[np.uint32],
     cap: int,
     min_similarity: float,
     max_hubs: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
-    n = len(groups)
-    size = max(0, n - n_hubs) * max_hubs
-    left, right = np.empty(size, np.int64), np.empty(size, np.int64)
-    similarity, alone = np.empty(size, np.float64), np.zeros(size, np.bool_)
-    hubs = np.arange(max_hubs)  # rows; the first n_hubs of them are hubs of the group in which the rows begin
-    m = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    n, n_hubs, m = len(groups), len(linked), 0
+    left, right, similarity = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)  # pairs are a forest: fewer than n
+    alone, n_alone = np.empty(n, np.int64), 0
+    hubs, parts = np.arange(max_hubs), np.zeros(max_hubs, np.int64)  # hubs of equal part are linked
+    parts[:n_hubs] = linked
     for i in range(n_hubs, n):
         if n_hubs == 0 or groups[hubs[0]] != groups[i]:
-            hubs[0], n_hubs = i, 1
+            hubs[0], parts[0], n_hubs = i, 0, 1
             continue
-        linked = False
-        for hub in hubs[:n_hubs]:
+        part, equal = np.int64(-1), False
+        for place in range(n_hubs):
+            hub = hubs[place]
+            if parts[place] == part:
+                continue
             if cap > 0:
-                found = _jaccard(hashes, bounds[hub] // 8, bounds[hub + 1] // 8, bounds[i] // 8, bounds[i + 1] // 8, cap)
+                a, a_end, b, b_end = bounds[hub] // 8, bounds[hub + 1] // 8, bounds[i] // 8, bounds[i + 1] // 8
+                found = _jaccard(hashes, a, a_end, b, b_end, cap, min_similarity)
             else:
                 found = _agreement(minima, bounds[hub] // 4, bounds[hub + 1] // 4, bounds[i] // 4, bounds[i + 1] // 4)
+            if found < min_similarity:
+                continue
             left[m], right[m], similarity[m] = hub, i, found
-            linked |= found >= min_similarity
             m += 1
-        if not linked and n_hubs < max_hubs:
-            hubs[n_hubs] = i
-            n_hubs += 1
-        elif not linked:
-            alone[m - 1] = True
-    return left[:m], right[:m], similarity[:m], alone[:m], hubs[:n_hubs].copy()
+            equal |= found == 1
+            if part >= 0:
+                parts[:n_hubs][parts[:n_hubs] == part] = parts[place]
+            part = parts[place]
+        if part >= 0 and (equal or n_hubs == max_hubs):
+            continue
+        place = n_hubs if n_hubs < max_hubs else _last_spare(parts)
+        if place < 0:
+            alone[n_alone] = i
+            n_alone += 1
+            continue
+        parts[place] = part if part >= 0 else parts[:n_hubs].max() + 1
+        hubs[place], n_hubs = i, max(n_hubs, place + 1)
+    known = np.stack((hubs[:n_hubs], parts[:n_hubs]))
+    return left[:m], right[:m], similarity[:m], alone[:n_alone], known
 
 
 class Compared(NamedTuple):
-    """Rows of two members of a star each, their similarity, and whether the second is like none of the star's hubs."""
+    """Rows of two members of a star each and their similarity, which reaches the limit; and what the next rows need."""
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     similarity: NDArray[np.float64]
-    alone: NDArray[np.bool_]
-    hubs: NDArray[np.int64]  # rows of the last star's hubs: where it goes on, they stand before the next rows
+    alone: NDArray[np.int64]  # rows that are like no hub of a star that has no room for another
+    hubs: NDArray[np.int64]  # of the last star, shape (2, hubs): rows, and numbers that are equal where hubs are linked
 
 
 def compare_stars(
-    groups: NDArray[np.int64], n_hubs: int, sets: pa.Array, cap: int, min_similarity: float, max_hubs: int
+    groups: NDArray[np.int64], linked: NDArray[np.int64], sets: pa.Array, cap: int, min_similarity: float, max_hubs: int
 ) -> Compared:
-    """Each row of a star with the star's hubs: its first row, and up to `max_hubs` - 1 that were like none before them.
+    """Pairs that link all similar members of each star of up to `max_hubs` + 1 members, and most of a larger one's.
 
-    `groups` numbers the star of each row, whose rows stand together; the first `n_hubs` rows are hubs already. `sets` holds
-    `shingle_sets` cut at `cap`, or signatures if `cap` is 0. Similarity is the Jaccard
-    similarity, or its estimate by signatures; 0 for a document shorter than a shingle, which has no shingle to share.
+    Each row is compared to the hubs of its star that it is not linked to yet. Hubs are the star's first members, up to
+    `max_hubs`; then a member that is like none of them takes the place of one that is linked to another, and later ones are
+    compared to it. A member whose set equals a hub's does not become one.
 
-    >>> sets = shingle_sets(units(pa.array(["a b c d", "b c d e", "x y", "y x"])), 1, 100)
-    >>> found = compare_stars(np.zeros(4, np.int64), 0, sets, 100, 0.5, 2)
+    `groups` numbers the star of each row, whose rows stand together. Where a star goes on from earlier rows, the first rows
+    are its hubs, and `linked` their numbers as Compared.hubs has them; else it is empty. `sets` holds `shingle_sets` cut at
+    `cap`, or signatures if `cap` is 0. Similarity is the Jaccard similarity, or its estimate by signatures; 0 for a document
+    shorter than a shingle, which has no shingle to share.
+
+    >>> sets = shingle_sets(units(pa.array(["a b c d", "b c d e", "x y", "y x", "c d e"])), 1, 100)
+    >>> found = compare_stars(np.zeros(5, np.int64), np.zeros(0, np.int64), sets, 100, 0.6, 4)
     >>> list(zip(found.left.tolist(), found.right.tolist(), found.similarity.tolist()))
-    [(0, 1, 0.6), (0, 2, 0.0), (0, 3, 0.0), (2, 3, 1.0)]
+    [(0, 1, 0.6), (2, 3, 1.0), (1, 4, 0.75)]
     """
     sets = sets.cast(pa.large_binary())
     bounds = np.frombuffer(sets.buffers()[1], np.int64)[sets.offset : sets.offset + len(sets) + 1]
     data = sets.buffers()[2] or b""
     hashes = np.frombuffer(data, "<u8", count=int(bounds[-1]) // 8)
     minima = np.frombuffer(data, "<u4", count=int(bounds[-1]) // 4)
-    for array in (groups, bounds, hashes, minima):
+    for array in (groups, linked, bounds, hashes, minima):
         array.flags.writeable = False  # numba compiles another kernel for arrays that can be written
-    return Compared(*_compare_stars(groups, n_hubs, bounds, hashes, minima, cap, min_similarity, max_hubs))
+    return Compared(*_compare_stars(groups, linked, bounds, hashes, minima, cap, min_similarity, max_hubs))
 
 
 def shingle_hash32(shingle: bytes) -> int:

@@ -70,19 +70,19 @@ def deduplicate(
     exact = settings.verify == "exact"
     values = checkpoint("shingles", _shingles(new, stars, texts, settings)) if exact else signatures
     measure = pairs.Measure(VERIFY_CAP if exact else 0, settings.min_similarity)
-    by_signature = measure._replace(cap=0)
+    none = settings.verify == "none"
     verified = stars.where("left < right")
-    if settings.verify != "none":
+    if not none:
         verified = pairs.verified_pairs(leaders, stars, values, measure, bands * rows, checkpoint)
     if earlier is not None:
         met = pairs.stars(pairs.buckets(_leaders(grouped), bands, rows)).where("left < 0")
+        by_signature = pairs.Measure(0, 0.0 if none else settings.min_similarity)
         met = checkpoint("candidates-of-index", pairs.compared(met, signatures, by_signature))
-        similar = (F.col("similarity") >= settings.min_similarity) | F.lit(settings.verify == "none")
-        verified = verified.union(met.where(similar).where("right >= 0 AND left < 0").select("left", "right"))
+        verified = verified.union(met.where("NOT alone AND right >= 0 AND left < 0").select("left", "right"))
     members = checkpoint("members", _members(grouped, connected_components(verified, checkpoint)))
-    similarities = _similarities(members.where("hub >= 0"), values, measure)
+    similarities = _similarities(members.where("hub >= 0"), values, measure.cap)
     if earlier is not None:
-        similarities = similarities.union(_similarities(members.where("hub < 0"), signatures, by_signature))
+        similarities = similarities.union(_similarities(members.where("hub < 0"), signatures, 0))
     return _duplicates(members, similarities)
 
 
@@ -192,10 +192,11 @@ def _members(grouped: DataFrame, components: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
-def _similarities(members: DataFrame, values: DataFrame, measure: pairs.Measure) -> DataFrame:
+def _similarities(members: DataFrame, values: DataFrame, cap: int) -> DataFrame:
     """voice, similarity to the hub of its cluster. A voice is itself among the members, and a hub its own voice."""
     stars = members.where("node = voice").select(F.col("hub").alias("left"), F.col("voice").alias("right"))
-    return pairs.compared(stars, values, measure, 1).select(F.col("right").alias("voice"), "similarity")
+    every = pairs.Measure(cap, 0.0)
+    return pairs.compared(stars, values, every, max_hubs=1).select(F.col("right").alias("voice"), "similarity")
 
 
 def _duplicates(members: DataFrame, similarities: DataFrame) -> DataFrame:

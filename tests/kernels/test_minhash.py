@@ -1,5 +1,8 @@
 """Signatures against datasketch, similarity against sets, the banding curve against its closed form."""
 
+from itertools import combinations
+
+import networkx as nx
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -16,6 +19,7 @@ from pipeline.kernels.minhash import (
 from pipeline.kernels.text import units
 from pipeline.sample.write import references
 
+NO_HUBS = np.zeros(0, np.int64)
 TEXTS = [
     "Gold is where you find it, and where you do not look it is not.",
     "淘金者在河边淘金，河边没有金子的时候他们就回家。",
@@ -68,7 +72,7 @@ def test_four_thousand_pairs_between_080_and_085_follow_the_curve():
     found = [units(pa.array(side)) for side in (left, right)]
     sets = pa.concat_arrays([shingle_sets(one, 1, 20_000) for one in found])
     order = np.arange(8000).reshape(2, 4000).T.ravel()
-    exact = compare_stars(np.repeat(np.arange(4000), 2), 0, sets.take(pa.array(order)), 20_000, 0.8, 1).similarity
+    exact = compare_stars(np.repeat(np.arange(4000), 2), NO_HUBS, sets.take(pa.array(order)), 20_000, 0.8, 1).similarity
     assert exact == pytest.approx(similarities)
     for bands, rows in ((12, 6), (14, 8), (10, 1)):
         expected = np.array([candidate_chance(one, bands, rows) for one in exact])
@@ -80,7 +84,7 @@ def test_four_thousand_pairs_between_080_and_085_follow_the_curve():
 
 
 def similarity(sets: pa.Array, cap: int) -> float:
-    return compare_stars(np.zeros(2, np.int64), 0, sets, cap, 0.5, 1).similarity[0]
+    return compare_stars(np.zeros(2, np.int64), NO_HUBS, sets, cap, 0.0, 1).similarity[0]
 
 
 def test_jaccard_is_exact_and_its_sketch_close():
@@ -102,26 +106,87 @@ def test_texts_without_shingles_are_like_nothing():
         assert similarity(sets, cap) == 0.0
 
 
-def test_a_star_goes_on_in_the_next_batch_where_it_stopped():
+def drawn_stars(sizes: list[int]) -> tuple[np.ndarray, pa.Array, nx.Graph]:
+    """Stars of texts of 20 of 30 words each, their sets, and the graph of pairs of a star that share 0.4 of their words."""
     draw = np.random.default_rng(2)
-    texts = pa.array([" ".join(f"w{n}" for n in draw.integers(0, 30, 20)) for _ in range(40)])
-    groups = np.repeat([5, 7, 9], [15, 1, 24])
-    sets = shingle_sets(units(texts), 1, 100)
-    whole = compare_stars(groups, 0, sets, 100, 0.4, 4)
-    wanted = set(zip(whole.left, whole.right, whole.similarity, whole.alone, strict=True))
-    found, hubs = set(), np.zeros(0, np.int64)
-    for start in range(0, 40, 6):
-        places = np.concatenate([hubs, np.arange(start, min(40, start + 6))])
-        one = compare_stars(groups[places], len(hubs), sets.take(pa.array(places)), 100, 0.4, 4)
-        found |= set(zip(places[one.left], places[one.right], one.similarity, one.alone, strict=True))
-        hubs = places[one.hubs]
+    groups = np.repeat(np.arange(len(sizes)) + 5, sizes)
+    words = [frozenset(draw.integers(0, 30, 20).tolist()) for _ in groups]
+    graph = nx.Graph()
+    graph.add_nodes_from(range(len(groups)))
+    for i, j in combinations(range(len(groups)), 2):
+        if groups[i] == groups[j] and len(words[i] & words[j]) >= 0.4 * len(words[i] | words[j]):
+            graph.add_edge(i, j)
+    texts = pa.array([" ".join(f"w{n}" for n in sorted(one)) for one in words])
+    return groups, shingle_sets(units(texts), 1, 100), graph
+
+
+def components(graph: nx.Graph) -> set[frozenset[int]]:
+    return {frozenset(one) for one in nx.connected_components(graph)}
+
+
+def test_all_similar_members_of_a_star_are_linked_by_as_few_pairs():
+    groups, sets, graph = drawn_stars([2, 9, 1, 33, 20, 5] * 40)
+    found = compare_stars(groups, NO_HUBS, sets, 100, 0.4, 32)
+    pairs = list(zip(found.left.tolist(), found.right.tolist(), strict=True))
+    assert all(graph.has_edge(*pair) for pair in pairs)
+    links = nx.Graph(pairs)
+    links.add_nodes_from(graph)
+    assert components(links) == components(graph)
+    assert len(found.alone) == 0
+    assert len(pairs) == len(groups) - len(components(graph))
+
+
+def test_members_alone_in_a_crowded_star_are_like_no_hub():
+    groups, sets, graph = drawn_stars([300])
+    found = compare_stars(groups, NO_HUBS, sets, 100, 0.55, 4)
+    links = nx.Graph(zip(found.left.tolist(), found.right.tolist(), strict=True))
+    assert len(found.alone) > 10
+    assert not set(found.alone.tolist()) & set(links)
+    assert len(links) > 10
+    assert all(graph.has_edge(*pair) for pair in links.edges)
+
+
+def test_a_member_like_none_takes_the_place_of_one_that_is_linked():
+    """a and its 39 near copies fill the hubs; then b, a stranger, is one, so that its own copies find it."""
+    words = [f"w{k}" for k in range(40)]
+    near = [" ".join([*words[:k], f"x{k}", *words[k + 1 :]]) for k in range(40)]
+    strange = [" ".join(f"y{k}" for k in range(40)), " ".join(f"y{k}" for k in range(1, 40))]
+    sets = shingle_sets(units(pa.array(near + strange)), 1, 100)
+    found = compare_stars(np.zeros(42, np.int64), NO_HUBS, sets, 100, 0.8, 4)
+    assert (40, 41) in set(zip(found.left.tolist(), found.right.tolist(), strict=True))
+    assert len(found.alone) == 0
+    assert 40 in found.hubs[0]
+    equal = shingle_sets(units(pa.array(strange * 3)), 1, 100)
+    assert compare_stars(np.zeros(6, np.int64), NO_HUBS, equal, 100, 0.8, 4).hubs.tolist() == [[0, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("max_hubs", [4, 32])
+def test_a_star_goes_on_in_the_next_batch_where_it_stopped(max_hubs):
+    groups, sets, _ = drawn_stars([15, 1, 64])
+    whole = compare_stars(groups, NO_HUBS, sets, 100, 0.5, max_hubs)
+    wanted = list(zip(whole.left, whole.right, whole.similarity, strict=True))
+    found, alone, hubs, linked = [], [], np.zeros(0, np.int64), NO_HUBS
+    for start in range(0, 80, 6):
+        places = np.concatenate([hubs, np.arange(start, min(80, start + 6))])
+        one = compare_stars(groups[places], linked, sets.take(pa.array(places)), 100, 0.5, max_hubs)
+        found += zip(places[one.left], places[one.right], one.similarity, strict=True)
+        alone += places[one.alone].tolist()
+        hubs, linked = places[one.hubs[0]], one.hubs[1]
     assert found == wanted
-    assert set(groups[whole.left].tolist()) == {5, 9}
+    assert alone == whole.alone.tolist()
+    assert set(groups[whole.left].tolist()) == {5, 7}
     assert (groups[whole.left] == groups[whole.right]).all()
-    linked = set(whole.right[whole.similarity >= 0.4].tolist())
-    alone = set(whole.right[whole.alone].tolist())
-    assert alone and linked and not alone & linked
-    assert len(set(whole.left[groups[whole.left] == 9])) == 4  # so many hubs, and the first row is one
+
+
+def test_pairs_at_the_limit_are_kept():
+    """Similarities of n / (n + 1) for each n, each the limit itself."""
+    for n in range(1, 60):
+        words = [f"w{k}" for k in range(n + 1)]
+        for cap in (1000, n + 1):  # whole sets, and sketches of the union
+            sets = shingle_sets(units(pa.array([" ".join(words), " ".join(words[:n])])), 1, cap)
+            found = compare_stars(np.zeros(2, np.int64), NO_HUBS, sets, cap, n / (n + 1), 1)
+            assert found.similarity.tolist() == [n / (n + 1)]
+            assert len(compare_stars(np.zeros(2, np.int64), NO_HUBS, sets, cap, (n + 0.01) / (n + 1), 1).similarity) == 0
 
 
 def test_on_the_samples_own_texts():

@@ -128,10 +128,15 @@ def test_chain_is_one_cluster_and_short_texts_meet_exactly(spark, tmp_path):
     assert "web/empty" not in found
 
 
+def sliding(n_words: int, step: int) -> dict[str, str]:
+    """10,000 texts of n words each, the next one `step` words further on."""
+    words = [f"w{k}" for k in range(10_000 * step + n_words)]
+    return {f"web/{i:04d}": " ".join(words[i * step : i * step + n_words]) for i in range(10_000)}
+
+
 def test_a_chain_of_ten_thousand_is_one_cluster(spark, tmp_path):
-    """120 words a document, one further on each time: neighbours share 115 of 117 shingles, the ends nothing."""
-    words = [f"w{k}" for k in range(10_000 + 119)]
-    texts = {f"web/{i:04d}": " ".join(words[i : i + 120]) for i in range(10_000)}
+    """Neighbours share 115 of 117 shingles, the ends nothing."""
+    texts = sliding(120, 1)
     found = run(spark, tmp_path, texts, SETTINGS, 2)
     assert len(found) == 10_000
     assert {row["cluster_id"] for row in found.values()} == {"web/0000"}
@@ -139,6 +144,20 @@ def test_a_chain_of_ten_thousand_is_one_cluster(spark, tmp_path):
     assert representative == max(texts, key=lambda key: len(texts[key]))
     assert found["web/0000"]["similarity"] == 0.0
     assert found[f"web/{int(representative[4:]) - 1}"]["similarity"] == pytest.approx(115 / 117)
+
+
+def test_a_looser_chain_breaks_only_where_no_band_is_shared(spark, tmp_path):
+    """Neighbours share 105 of 117 shingles, the next but one 99 of 123, and what lies farther apart less than the limit."""
+    texts = sliding(115, 6)
+    found = run(spark, tmp_path, texts, SETTINGS, 2)
+    keys = minhash.band_keys(minhash.signature_column(units(pa.array(texts.values())), 5, 72), 12, 6)
+    graph = nx.Graph()
+    for apart in (1, 2):
+        shared = (keys[:-apart] == keys[apart:]).any(axis=1)
+        graph.add_edges_from((i, i + apart) for i in np.flatnonzero(shared).tolist())
+    wanted = {f"web/{min(one):04d}" for one in nx.connected_components(graph)}
+    assert {row["cluster_id"] for row in found.values()} == wanted
+    assert len(wanted) <= 1 + 4  # 10,000 (1 - 0.897^6)^12 = 1.4 pairs of neighbours are expected to share none
 
 
 def test_within_a_source(spark, tmp_path):
