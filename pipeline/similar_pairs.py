@@ -26,7 +26,9 @@ MAX_HUBS = 32  # members of a star to which those that follow are compared
 # signatures: (keys a document, values a key). Pairs of similarity 0.8 share a key with the chance 0.9997, 0.98, 0.77.
 FURTHER_KEYS = ((8, 2), (8, 4), (8, 8))
 
-COMPARED = table({"left": LONG, "right": LONG, "similarity": DOUBLE, "alone": BOOL})
+# A pair that is similar enough; or `right`, alone in a crowded star; or a count of comparisons that failed.
+COMPARED = table({"alone": BOOL, "failed": LONG}, {"left": LONG, "right": LONG, "similarity": DOUBLE})
+SIMILAR = "similarity IS NOT NULL"  # of COMPARED, the pairs
 
 
 class Measure(NamedTuple):
@@ -58,7 +60,7 @@ def stars(buckets: DataFrame) -> DataFrame:
 
 
 def compared(stars: DataFrame, values: DataFrame, measure: Measure, max_hubs: int = MAX_HUBS) -> DataFrame:
-    """Rows of COMPARED: pairs whose similarity reaches the limit, and members `alone` in a crowded star, as left = right.
+    """Rows of COMPARED: pairs whose similarity reaches the limit, members of crowded stars that are like no hub, and counts.
 
     `stars` hold their hub as left = right; `values`: node, hashes. A star's members meet in one task, each read once.
     """
@@ -75,16 +77,22 @@ def _follow_stars(batches: Iterator[pa.RecordBatch], measure: Measure, max_hubs:
         rows = (pa.concat_tables([hubs, rows]) if hubs else rows).combine_chunks()
         hashes = rows["hashes"].combine_chunks()
         found = minhash.compare_stars(rows["left"].to_numpy(), linked, hashes, *measure, max_hubs)
-        left, right = (pa.array(np.concatenate([side, found.alone])) for side in (found.left, found.right))
-        n_pairs, n_alone = len(found.left), len(found.alone)
-        columns = {
-            "left": rows["right"].combine_chunks().take(left),
-            "right": rows["right"].combine_chunks().take(right),
-            "similarity": np.concatenate([found.similarity, np.zeros(n_alone)]),
-            "alone": np.repeat([False, True], [n_pairs, n_alone]),
-        }
-        yield pa.record_batch({name: pa.array(column) for name, column in columns.items()})
+        yield _told(rows["right"].combine_chunks(), found)
         hubs, linked = rows.take(pa.array(found.hubs[0])), found.hubs[1]
+
+
+def _told(nodes: pa.Array, found: minhash.Compared) -> pa.RecordBatch:
+    n_pairs, n_alone = len(found.left), len(found.alone)
+    left = pa.concat_arrays([nodes.take(pa.array(found.left)), pa.nulls(n_alone + 1, nodes.type)])
+    right = nodes.take(pa.array(np.concatenate([found.right, found.alone])))
+    columns = {
+        "alone": pa.array(np.repeat([False, True, False], [n_pairs, n_alone, 1])),
+        "failed": pa.array(np.repeat([0, found.n_failed], [n_pairs + n_alone, 1])),
+        "left": left,
+        "right": pa.concat_arrays([right, pa.nulls(1, nodes.type)]),
+        "similarity": pa.concat_arrays([pa.array(found.similarity), pa.nulls(n_alone + 1, pa.float64())]),
+    }
+    return pa.record_batch(columns)
 
 
 def verified_pairs(
@@ -97,7 +105,7 @@ def verified_pairs(
     verified: list[DataFrame] = []
     for turn in range(len(FURTHER_KEYS) + 1):
         found = checkpoint(f"candidates-{turn}", compared(candidates, values, measure))
-        verified.append(found.where("NOT alone").select("left", "right"))
+        verified.append(found.where(SIMILAR).select("left", "right"))
         alone = found.where("alone").select(F.col("right").alias("node"))
         if turn == len(FURTHER_KEYS) or alone.isEmpty():
             break

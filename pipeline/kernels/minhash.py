@@ -156,7 +156,7 @@ def shingle_sets(found: Units, shingle: int, cap: int) -> pa.Array:
 
 @njit(cache=True)
 def _jaccard(values: NDArray[np.uint64], a: int, a_end: int, b: int, b_end: int, cap: int, least: float) -> float:
-    """Exact where it reaches `least`; else 0 as soon as too many hashes are in one set alone."""
+    """Exact where it reaches `least`; else a value below it, found as soon as too many hashes are in one set alone."""
     size = a_end - a + b_end - b
     # J >= s of sets of `size` hashes together leaves at most (1 - s) / (1 + s) of them without a partner; of `cap` hashes of
     # the union, 1 - s. One more, since these products are rounded.
@@ -168,8 +168,6 @@ def _jaccard(values: NDArray[np.uint64], a: int, a_end: int, b: int, b_end: int,
         a += left <= right
         b += right <= left
         either += 1
-    if either - both > allowed:
-        return 0.0
     either += min(cap - either, a_end - a + b_end - b)
     return both / either if either else 0.0
 
@@ -203,8 +201,8 @@ def _compare_stars(
     cap: int,
     min_similarity: float,
     max_hubs: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    n, n_hubs, m = len(groups), len(linked), 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], int, NDArray[np.int64]]:
+    n, n_hubs, m, n_failed = len(groups), len(linked), 0, 0
     left, right, similarity = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)  # pairs are a forest: fewer than n
     alone, n_alone = np.empty(n, np.int64), 0
     hubs, parts = np.arange(max_hubs), np.zeros(max_hubs, np.int64)  # hubs of equal part are linked
@@ -224,6 +222,7 @@ def _compare_stars(
             else:
                 found = _agreement(minima, bounds[hub] // 4, bounds[hub + 1] // 4, bounds[i] // 4, bounds[i + 1] // 4)
             if found < min_similarity:
+                n_failed += 1
                 continue
             left[m], right[m], similarity[m] = hub, i, found
             m += 1
@@ -241,7 +240,7 @@ def _compare_stars(
         parts[place] = part if part >= 0 else parts[:n_hubs].max() + 1
         hubs[place], n_hubs = i, max(n_hubs, place + 1)
     known = np.stack((hubs[:n_hubs], parts[:n_hubs]))
-    return left[:m], right[:m], similarity[:m], alone[:n_alone], known
+    return left[:m], right[:m], similarity[:m], alone[:n_alone], n_failed, known
 
 
 class Compared(NamedTuple):
@@ -251,6 +250,7 @@ class Compared(NamedTuple):
     right: NDArray[np.int64]
     similarity: NDArray[np.float64]
     alone: NDArray[np.int64]  # rows that are like no hub of a star that has no room for another
+    n_failed: int  # comparisons that did not reach the limit
     hubs: NDArray[np.int64]  # of the last star, shape (2, hubs): rows, and numbers that are equal where hubs are linked
 
 

@@ -64,15 +64,13 @@ def _crowded(work: Work) -> list[Json]:
 
 def _pairs(work: Work) -> Json:
     """How many pairs were compared, how many verification confirmed, and how many documents the last round left alone."""
-    dedup, counts = work.config.dedup, {"candidates": 0, "verified": 0, "unlinked": 0}
+    counts = {"candidates": 0, "verified": 0, "unlinked": 0}
     for name, frame in work.checkpoints.items():
-        if dedup and name.startswith("candidates-"):
-            similar = F.col("similarity") >= dedup.min_similarity
-            sums = (F.coalesce(F.sum(one.cast("long")), F.lit(0)) for one in (similar, F.col("alone")))
-            row = frame.agg(F.count(F.lit(1)), *sums).first()
+        if name.startswith("candidates-"):
+            row = frame.agg(F.count("similarity"), F.sum("failed"), F.count_if("alone")).first()
             assert row is not None
-            candidates, verified, counts["unlinked"] = row
-            counts["candidates"] += candidates
+            verified, failed, counts["unlinked"] = row
+            counts["candidates"] += verified + (failed or 0)
             counts["verified"] += verified
     return counts
 

@@ -78,7 +78,7 @@ def deduplicate(
         met = pairs.stars(pairs.buckets(_leaders(grouped), bands, rows)).where("left < 0")
         by_signature = pairs.Measure(0, 0.0 if none else settings.min_similarity)
         met = checkpoint("candidates-of-index", pairs.compared(met, signatures, by_signature))
-        verified = verified.union(met.where("NOT alone AND right >= 0 AND left < 0").select("left", "right"))
+        verified = verified.union(met.where(pairs.SIMILAR).where("right >= 0 AND left < 0").select("left", "right"))
     members = checkpoint("members", _members(grouped, connected_components(verified, checkpoint)))
     similarities = _similarities(members.where("hub >= 0"), values, measure.cap)
     if earlier is not None:
@@ -196,7 +196,8 @@ def _similarities(members: DataFrame, values: DataFrame, cap: int) -> DataFrame:
     """voice, similarity to the hub of its cluster. A voice is itself among the members, and a hub its own voice."""
     stars = members.where("node = voice").select(F.col("hub").alias("left"), F.col("voice").alias("right"))
     every = pairs.Measure(cap, 0.0)
-    return pairs.compared(stars, values, every, max_hubs=1).select(F.col("right").alias("voice"), "similarity")
+    compared = pairs.compared(stars, values, every, max_hubs=1).where(pairs.SIMILAR)
+    return compared.select(F.col("right").alias("voice"), "similarity")
 
 
 def _duplicates(members: DataFrame, similarities: DataFrame) -> DataFrame:

@@ -13,7 +13,7 @@ from datasketch import MinHash, MinHashLSH
 from pipeline.kernels import minhash
 from pipeline.kernels.hashing import text_hash
 from pipeline.kernels.text import units
-from pipeline.similar_pairs import buckets
+from pipeline.similar_pairs import Measure, buckets, compared
 from pipeline.sources.documents import DocumentTexts
 from pipeline.stages.deduplicate import Settings, deduplicate, dropped
 
@@ -158,6 +158,17 @@ def test_a_looser_chain_breaks_only_where_no_band_is_shared(spark, tmp_path):
     wanted = {f"web/{min(one):04d}" for one in nx.connected_components(graph)}
     assert {row["cluster_id"] for row in found.values()} == wanted
     assert len(wanted) <= 1 + 4  # 10,000 (1 - 0.897^6)^12 = 1.4 pairs of neighbours are expected to share none
+
+
+def test_what_a_crowded_star_tells(spark):
+    """40 documents that share nothing and one like the first: a pair, those without a hub's place, and each failure."""
+    words = [" ".join(f"w{i}x{k}" for k in range(20)) for i in range(40)]
+    sets = minhash.shingle_sets(units(pa.array([*words, words[0]])), 5, 100).to_pylist()
+    values = spark.createDataFrame(list(enumerate(sets)), "node long, hashes binary")
+    found = compared(values.selectExpr("0L AS left", "node AS right"), values, Measure(100, 0.8)).collect()
+    assert [(row["left"], row["right"], row["similarity"]) for row in found if row["similarity"]] == [(0, 40, 1.0)]
+    assert sorted(row["right"] for row in found if row["alone"]) == list(range(32, 40))
+    assert sum(row["failed"] for row in found) == sum(range(32)) + 8 * 32 + 31
 
 
 def test_within_a_source(spark, tmp_path):
