@@ -65,7 +65,7 @@ def generated(spark: SparkSession, n: int, equal: bool) -> DataFrame:
 
 
 class Peak:
-    """The largest sum of resident memory of the JVM and the workers while it is open, in MB."""
+    """The largest sum of resident memory of the JVM, and of the driver and the workers, while it is open, in MB."""
 
     def __enter__(self) -> "Peak":
         self.java = self.python = 0.0
@@ -79,7 +79,7 @@ class Peak:
     def _watch(self) -> None:
         while self._open:
             java = python = 0.0
-            for child in psutil.Process().children(recursive=True):
+            for child in (psutil.Process(), *psutil.Process().children(recursive=True)):
                 try:
                     size, name = child.memory_info().rss / 1e6, child.name()  # forks that are not `chmod` yet: none
                     java, python = java + size * ("java" in name), python + size * ("python" in name)
