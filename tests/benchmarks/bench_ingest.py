@@ -4,7 +4,8 @@ usage: bench_ingest.py all|marginal|one_file BARE_LOOP.py WORK_FOLDER FILE.warc.
 The work folder holds the copies, some 13 times the files.
 
 Marginal: 4 times the files (copies with fresh record ids, URLs and text) minus once, divided by 3, so that starting and
-compiling do not count; its ratio is to half the bare loop's time, as two cores would share it.
+compiling do not count; its ratio is to half the bare loop's time, as two cores would share it. The bare loop runs before
+and after, so that both see the same machine.
 """
 
 import gzip
@@ -83,15 +84,20 @@ def ingest(paths: list[Path], engine: str, folder: Path) -> float:
     return float(json.loads((output / "manifest.json").read_text())["stages"]["ingest"]["seconds"])
 
 
-def marginal(bare_loop: str, files: list[Path], all_files: list[Path], folder: Path) -> None:
+def bare(bare_loop: str, files: list[Path]) -> float:
+    """The seconds of the bare loop on one core."""
     done = subprocess.run([sys.executable, bare_loop, *map(str, files)], check=True, capture_output=True, text=True)
-    half = float(json.loads(done.stdout)["seconds"]) / 2
-    print(f"bare loop: {2 * half:.2f} s on one core, half of it {half:.2f} s", flush=True)
+    return float(json.loads(done.stdout)["seconds"])
+
+
+def marginal(bare_loop: str, files: list[Path], all_files: list[Path], folder: Path) -> None:
     for engine in ENGINES:
+        before = bare(bare_loop, files)
         once, often = ingest(files, engine, folder), ingest(all_files, engine, folder)
-        more = (often - once) / (COPIES - 1)
-        print(f"{engine}: once {once:.1f} s, {COPIES} times {often:.1f} s, marginal {more:.2f} s, "
-              f"{more / half:.2f} x half the bare loop", flush=True)  # fmt: skip
+        after = bare(bare_loop, files)
+        more, half = (often - once) / (COPIES - 1), (before + after) / 4
+        print(f"{engine}: once {once:.1f} s, {COPIES} times {often:.1f} s, marginal {more:.2f} s; bare loop before "
+              f"{before:.2f} s, after {after:.2f} s; {more / half:.2f} x half of it", flush=True)  # fmt: skip
 
 
 def one_file(all_files: list[Path], folder: Path) -> None:
