@@ -26,13 +26,14 @@ def compile_kernels() -> None:
     import numpy as np
     import pyarrow as pa
 
-    from pipeline.kernels import gpt2, hashing, html, metrics, minhash, ngrams, quality
+    from pipeline.kernels import gpt2, hashing, html, language, metrics, minhash, ngrams, quality
     from pipeline.kernels.chinese import words
     from pipeline.kernels.text import units
 
     sentence = "Gold is washed from sand, again and again, until the heavy grains alone are left."
     texts = pa.array([sentence, sentence + "\n淘金是从沙里洗出金子。"])
     html.main_text(f"<p>{sentence}</p>")
+    language.identify([sentence])
     hashing.text_hash(sentence)
     hashing.unit_interval(0, "warm", texts)
     spelled = quality.content(*words(texts, "en"))

