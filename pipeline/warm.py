@@ -26,7 +26,7 @@ def compile_kernels() -> None:
     import numpy as np
     import pyarrow as pa
 
-    from pipeline.kernels import gpt2, hashing, html, language, metrics, minhash, ngrams, quality
+    from pipeline.kernels import gpt2, hashing, html, language, metrics, minhash, ngrams, quality, recurring
     from pipeline.kernels.chinese import words
     from pipeline.kernels.text import units
 
@@ -43,6 +43,7 @@ def compile_kernels() -> None:
     metrics.measure(texts, found)
     minhash.band_keys(minhash.signature_column(found, 5, 2), 1, 2)
     minhash.compare_stars(np.zeros(2, np.int64), np.zeros(0, np.int64), minhash.shingle_sets(found, 5, 100), 100, 0.8, 2)
+    recurring.pieces(texts, "line")
     gpt2.count(texts)
     opens = np.ones(len(found.hashes), np.bool_)
     index = ngrams.build_index(ngrams.item_grams(found, opens, np.array([13, 13]), 13), 13)

