@@ -30,7 +30,7 @@ class Tables(NamedTuple):
     slots: NDArray[np.int32]  # words by hash, open addressing; -1: none
     rows: NDArray[np.int32]  # of the n-gram in each hash bucket; -1: pruned
     vectors: NDArray[np.float32]  # shape (rows, dimensions)
-    weights: NDArray[np.float32]  # of the tree's inner nodes, shape (labels - 1 or more, dimensions)
+    weights: NDArray[np.float32]  # of the tree's inner nodes, shape (labels, dimensions), the last one unused
     children: NDArray[np.int32]  # shape (nodes, 2); -1 at leaves, which are the first nodes, one a label
 
 
@@ -132,16 +132,22 @@ def _hashed(h: np.uint32, byte: np.uint8) -> np.uint32:
 
 
 @njit(cache=True)
+def _slot_of(word: NDArray[np.uint8], n_slots: int) -> np.int64:
+    """Where to look for a word first."""
+    h = _FNV_BASIS
+    for byte in word:
+        h = _hashed(h, byte)
+    return np.int64(h) % n_slots
+
+
+@njit(cache=True)
 def _slots(spelling: NDArray[np.uint8], bounds: NDArray[np.int64]) -> NDArray[np.int32]:
     size = 1
     while size < 4 * len(bounds):
         size *= 2
     slots = np.full(size, -1, np.int32)
     for word in range(len(bounds) - 1):
-        h = _FNV_BASIS
-        for at in range(bounds[word], bounds[word + 1]):
-            h = _hashed(h, spelling[at])
-        slot = np.int64(h) % size
+        slot = _slot_of(spelling[bounds[word] : bounds[word + 1]], size)
         while slots[slot] >= 0:
             slot = (slot + 1) % size
         slots[slot] = word
@@ -159,10 +165,7 @@ def _begins(token: NDArray[np.uint8], beginning: NDArray[np.uint8]) -> bool:
 @njit(cache=True)
 def _row_of_word(token: NDArray[np.uint8], tables: Tables) -> int:
     """-1 where no word is spelled like it."""
-    h = _FNV_BASIS
-    for byte in token:
-        h = _hashed(h, byte)
-    slot = np.int64(h) % len(tables.slots)
+    slot = _slot_of(token, len(tables.slots))
     while tables.slots[slot] >= 0:
         word = tables.slots[slot]
         start, end = tables.bounds[word], tables.bounds[word + 1]

@@ -70,13 +70,13 @@ def deduplicate(
     exact = settings.verify == "exact"
     values = checkpoint("shingles", _shingles(new, stars, texts, settings)) if exact else signatures
     measure = pairs.Measure(VERIFY_CAP if exact else 0, settings.min_similarity)
-    none = settings.verify == "none"
+    unverified = settings.verify == "none"
     verified = stars.where("left < right")
-    if not none:
+    if not unverified:
         verified = pairs.verified_pairs(leaders, stars, values, measure, bands * rows, checkpoint)
     if earlier is not None:
         met = pairs.stars(pairs.buckets(_leaders(grouped), bands, rows)).where("left < 0")
-        by_signature = pairs.Measure(0, 0.0 if none else settings.min_similarity)
+        by_signature = pairs.Measure(0, 0.0 if unverified else settings.min_similarity)
         met = checkpoint("candidates-of-index", pairs.compared(met, signatures, by_signature))
         verified = verified.union(met.where(pairs.SIMILAR).where("right >= 0 AND left < 0").select("left", "right"))
     members = checkpoint("members", _members(grouped, connected_components(verified, checkpoint)))
