@@ -36,7 +36,8 @@ def table(required: dict[str, DataType], optional: dict[str, DataType] | None = 
 #   document  text, language, language_score and text_hash are set; remark: null, or what was unusual in reading it
 #   rejected  text is null; id is the record's own or null; remark is the reason
 #   counted   id is the record type, offset the number of such records in `file`
-DOCUMENT, REJECTED, COUNTED = "document", "rejected", "counted"
+#   written   id is a file that the task wrote, offset the number of documents in it (sources.parts)
+DOCUMENT, REJECTED, COUNTED, WRITTEN = "document", "rejected", "counted", "written"
 INGESTED = table(
     {"outcome": STRING, "origin": STRING},
     {

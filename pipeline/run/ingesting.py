@@ -14,7 +14,7 @@ from pipeline.errors import GuardError
 from pipeline.run.fingerprint import URL_LISTS, is_index
 from pipeline.run.output import Json
 from pipeline.run.work import Work
-from pipeline.schema import COUNTED, DOCUMENT, REJECTED
+from pipeline.schema import COUNTED, DOCUMENT, REJECTED, WRITTEN
 from pipeline.sources.documents import DocumentTexts, part_files
 from pipeline.sources.paths import Input
 from pipeline.sources.read import read, read_links
@@ -29,31 +29,37 @@ COUNTED_TYPES = ("response", "resource", "revisit", "conversion", "row", "file",
 
 
 def ingest(work: Work) -> Json:
-    """One write of everything read, by outcome; then the narrow tables from it."""
+    """documents/, written by the tasks that read; then the narrow tables from what they tell."""
     config = work.config
     listed = _url_lists(work)
     how = config.extract.engine, config.extract.max_record_bytes, config.extract.split_size or 0
+    attempts = work.folder / "_checkpoints" / "documents"
+    parts = {"documents": str(attempts), "seed": str(config.seed)}
     frames = [
-        stage.sampled(read(work.spark, one.format, name, work.inputs[name], *how, own), one.sample, config.seed)
+        read(work.spark, one.format, name, work.inputs[name], *how, own)
         for name, one in config.sources.items()
         if one.format != "links"
-        for own in [own_options(one, work.inputs[name]) | listed]
+        for own in [own_options(one, work.inputs[name]) | listed | parts | {"sample": str(one.sample)}]
     ]
-    ingested = work.write_partitioned("ingested", stage.ingest(frames), ["outcome", "origin"])
+    ingested = work.write_partitioned("ingested", stage.ingest(frames), ["outcome"])
+    documents = _take(ingested.where(F.col("outcome") == WRITTEN), attempts, work.folder / "documents")
     rejected = stage.rejections(ingested.where(F.col("outcome") == REJECTED))
     repeated = work.checkpoint("repeated", stage.repeated(ingested.where(F.col("outcome") == DOCUMENT)))
-    written = work.folder / "ingested" / f"outcome={DOCUMENT}"
     if not repeated.isEmpty():
         rejected = rejected.unionByName(stage.repetitions(repeated))
-        _write_without(work, ingested.where(F.col("outcome") == DOCUMENT), repeated, written)
-    documents = work.folder / "documents"
-    if written.exists():
-        written.rename(documents)
-    else:
-        documents.mkdir()
+        _write_without(work, ingested.where(F.col("outcome") == DOCUMENT), repeated, documents)
     links, wrong = _claims(work)
     work.write("rejected", rejected.unionByName(wrong) if wrong else rejected, narrow=True)
     return _counts(work, ingested.where(F.col("outcome") == COUNTED), links)
+
+
+def _take(written: DataFrame, attempts: Path, folder: Path) -> Path:
+    """Moves the files that `written` names out of those that tasks began; the folder that they are in now."""
+    folder.mkdir()
+    for (name,) in written.select("id").collect():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (attempts / name).rename(folder / name)
+    return folder
 
 
 def _write_without(work: Work, documents: DataFrame, repeated: DataFrame, folder: Path) -> None:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import zstandard
 from pyspark.sql.datasource import DataSourceReader, InputPartition
 
+from pipeline.sources.parts import Parts, parts_of, told
 from pipeline.sources.paths import common_folder, open_input
-from pipeline.sources.rows import Row, batches, counted, rejected
+from pipeline.sources.rows import Row, counted, rejected
 from pipeline.sources.splits import FilePartition, input_files, storage_of
 from pipeline.sources.storage import Storage
 
@@ -28,6 +29,7 @@ class Files(NamedTuple):
     folder: str  # the files lie in it; ids are relative to it
     storage: Storage  # fsspec's options
     max_bytes: int  # of a row, a piece or a book
+    parts: Parts | None  # where documents go
 
 
 Read = Callable[[IO[bytes], str, Files], Iterator[Row]]
@@ -35,9 +37,9 @@ Read = Callable[[IO[bytes], str, Files], Iterator[Row]]
 
 def files_of(options: dict[str, str], origin: str) -> Files:
     """`origin`: where the options name none."""
-    paths = [file.path for file in input_files(options)]
+    paths, origin = [file.path for file in input_files(options)], options.get("origin", origin)
     max_bytes = max(MIN_LINE_BYTES, int(options.get("max_record_bytes", 0)))
-    return Files(paths, options.get("origin", origin), common_folder(paths), storage_of(options), max_bytes)
+    return Files(paths, origin, common_folder(paths), storage_of(options), max_bytes, parts_of(options))
 
 
 class FileReader(DataSourceReader):
@@ -53,7 +55,7 @@ class FileReader(DataSourceReader):
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         assert isinstance(partition, FilePartition)
-        return batches(self.rows(partition.path), self.files.origin)
+        return told(self.rows(partition.path), self.files.origin, self.files.parts)
 
     def rows(self, path: str) -> Iterator[Row]:
         """A document or a rejection for each row, and their count."""

@@ -22,8 +22,9 @@ from pyspark.sql.types import StructType
 from pipeline.schema import DOCUMENT, INGESTED, REJECTED
 from pipeline.sources.files import MIN_LINE_BYTES, inflated
 from pipeline.sources.members import CHUNK, Break, Event, Feed, Piece
+from pipeline.sources.parts import parts_of, told
 from pipeline.sources.paths import open_input
-from pipeline.sources.rows import Row, batches, clean, counted, dump_of, iso_date, rejected
+from pipeline.sources.rows import Row, clean, counted, dump_of, iso_date, rejected
 from pipeline.sources.splits import FilePartition, input_files, split, storage_of
 from pipeline.sources.storage import Storage
 from pipeline.sources.wikitext import plain_text
@@ -59,7 +60,7 @@ class MediawikiSource(DataSource):
 class MediawikiReader(DataSourceReader):
     def __init__(self, options: dict[str, str]) -> None:
         self.files, self.origin = input_files(options), options.get("origin", "mediawiki")
-        self.storage = storage_of(options)
+        self.storage, self.parts = storage_of(options), parts_of(options)
         self.split_size = int(options.get("split_size", 0))
         self.namespaces = frozenset(json.loads(options.get("namespaces", "[0]")))
 
@@ -68,7 +69,7 @@ class MediawikiReader(DataSourceReader):
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         assert isinstance(partition, FilePartition)
-        return batches(page_rows(partition, self.origin, self.namespaces, self.storage), self.origin)
+        return told(page_rows(partition, self.origin, self.namespaces, self.storage), self.origin, self.parts)
 
 
 def page_rows(

@@ -52,17 +52,18 @@ def batches(rows: Iterable[Row], origin: str) -> Iterator[pa.RecordBatch]:
         held.append(row)
         size += 200 + (_utf8_size(row.text) if row.text else 0)
         if size >= BATCH_BYTES or len(held) >= BATCH_ROWS:
-            yield _batch(held, origin)
+            yield batch_of(held, origin)
             held, size = [], 0
     if held:
-        yield _batch(held, origin)
+        yield batch_of(held, origin)
 
 
 def _utf8_size(text: str) -> int:
     return len(text) if text.isascii() else 3 * len(text)
 
 
-def _batch(rows: list[Row], origin: str) -> pa.RecordBatch:
+def batch_of(rows: list[Row], origin: str) -> pa.RecordBatch:
+    """The rows with language and text_hash of those that are documents."""
     from pipeline.kernels.hashing import text_hash  # the compiler behind it is no need of who plans a read
     from pipeline.kernels.language import identify
 

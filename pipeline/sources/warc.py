@@ -2,7 +2,8 @@
 `wet` takes the text of conversion records, too.
 
 Options, all strings: `paths`, a JSON list of files in the order of the partitions (or Spark's own `path`), `sizes`, their
-bytes, `split_size` (bytes of a partition), `origin`, `engine` (kernels.html) and `max_record_bytes`.
+bytes, `split_size` (bytes of a partition), `origin`, `engine` (kernels.html), `max_record_bytes` and those of
+sources.parts.
 """
 
 from collections import Counter
@@ -20,9 +21,10 @@ from pipeline.sources import http
 from pipeline.sources.captures import CapturePartition, capture_rows, row_groups
 from pipeline.sources.child import in_child
 from pipeline.sources.members import PADDING, Event, codec_of, plain, stored_dictionary, zstd_codec
+from pipeline.sources.parts import parts_of, told
 from pipeline.sources.paths import common_folder, open_input
 from pipeline.sources.records import TEXT_TYPES, Record, Stretch, records
-from pipeline.sources.rows import Row, batches, clean, content_id, counted, dump_of, iso_date, rejected
+from pipeline.sources.rows import Row, clean, content_id, counted, dump_of, iso_date, rejected
 from pipeline.sources.splits import FilePartition, Range, input_files, split, storage_of
 from pipeline.sources.storage import Storage
 from pipeline.sources.url_lists import is_listed, mapped
@@ -86,6 +88,7 @@ class WarcReader(DataSourceReader):
             storage_of(options),
             options.get("url_lists", ""),
         )
+        self.parts = parts_of(options)
         if self.reading.engine not in ENGINES:
             raise ValueError(f"engine: {self.reading.engine!r} is none of {', '.join(ENGINES)}")
 
@@ -96,9 +99,10 @@ class WarcReader(DataSourceReader):
         if isinstance(partition, CapturePartition):
             limit, make_row = self.reading.max_record_bytes, partial(_row, reading=self.reading)
             found = capture_rows(partition, self.base, self.reading.storage, limit, make_row)
-            return batches(found, self.reading.origin)
+            return told(found, self.reading.origin, self.parts)
         assert isinstance(partition, FilePartition)
-        return batches(file_rows(partition.path, self.reading, partition.start, partition.end), self.reading.origin)
+        rows = file_rows(partition.path, self.reading, partition.start, partition.end)
+        return told(rows, self.reading.origin, self.parts)
 
 
 def file_rows(path: str, reading: Reading, start: int = 0, end: int | None = None) -> Iterator[Row]:

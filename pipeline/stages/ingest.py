@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pipeline.arrow import Texts, column_from
 from pipeline.kernels.hashing import unit_interval
 from pipeline.kernels.urls import url_keys
-from pipeline.schema import DOCUMENT, DOCUMENTS, DOUBLE, REJECTED, STRING
+from pipeline.schema import DOCUMENTS, DOUBLE, STRING
 
 # The reasons that this stage adds to those of the sources, with the sentence that the report prints.
 REASONS = {
@@ -22,33 +22,18 @@ REASONS = {
 }
 
 
-def sampled(read: DataFrame, share: float, seed: int) -> DataFrame:
-    """A hashed share of a source's documents; the others become rejections with the reason `not_sampled`."""
-    if share >= 1:
-        return read
-    drawn = column_from(partial(_draw, seed=seed), DOUBLE)(F.coalesce("id", F.lit(""))) < share
-    left_out = (F.col("outcome") == DOCUMENT) & ~drawn
-    return read.withColumns(
-        {"outcome": F.when(left_out, REJECTED).otherwise(F.col("outcome")),
-         "remark": F.when(left_out, "not_sampled").otherwise(F.col("remark")),
-         "text": F.when(~left_out, F.col("text"))}
-    )  # fmt: skip
-
-
-def _draw(ids: pa.Array, seed: int) -> pa.Array:
-    return pa.array(unit_interval(seed, "sample of a source", ids))
-
-
 def ingest(sources: Sequence[DataFrame]) -> DataFrame:
-    """Rows of INGESTED from all sources + part.
+    """outcome, origin, id, url, file, offset, remark of the rows of all sources + part.
 
-    `part` is the number of the task that writes the row, and so of its file: nothing may come between this and the write.
+    `part` is the number of the task, and so of the file that its documents are in: nothing may come between this and the
+    read.
     """
-    return reduce(DataFrame.unionByName, sources).withColumn("part", F.spark_partition_id())
+    narrow = [read.select("outcome", "origin", "id", "url", "file", "offset", "remark") for read in sources]
+    return reduce(DataFrame.unionByName, narrow).withColumn("part", F.spark_partition_id())
 
 
 def rejections(read: DataFrame) -> DataFrame:
-    """Rows of REJECTIONS from those of INGESTED whose outcome is `rejected`."""
+    """Rows of REJECTIONS from those of `ingest` whose outcome is `rejected`."""
     return read.select(
         "origin", "file", "offset", F.col("remark").alias("reason"), F.col("id").alias("record_id"), "url"
     )  # fmt: skip
@@ -57,7 +42,7 @@ def rejections(read: DataFrame) -> DataFrame:
 def repeated(documents: DataFrame) -> DataFrame:
     """id, part, origin, file, offset, url of the documents whose id another one has, all but the smallest (file, offset).
 
-    `documents` holds narrow columns only, so that the shuffle is of ids.
+    `documents`: rows of `ingest`, so that the shuffle is of ids.
     """
     same = Window.partitionBy("id").orderBy("file", "offset")
     narrow = documents.select("id", "part", "origin", "file", "offset", "url")
@@ -67,7 +52,7 @@ def repeated(documents: DataFrame) -> DataFrame:
 def without(documents: DataFrame, repetitions: DataFrame, parts: Sequence[int], texts: Texts) -> DataFrame:
     """Rows of DOCUMENTS: those of `parts` without `repetitions`, each in the task of its part. No text moves.
 
-    `documents` holds narrow columns only; `texts` passes over all of them.
+    `documents`: rows of `ingest`; `texts` passes over all of them.
     """
     place = ["id", "part", "file", "offset"]
     kept = documents.where(F.col("part").isin(list(parts))).join(repetitions.select(place), place, "left_anti")
@@ -96,6 +81,10 @@ class LinkRule(NamedTuple):
     of: str
     min_score: float
     sample: float
+
+
+def _draw(urls: pa.Array, seed: int) -> pa.Array:
+    return pa.array(unit_interval(seed, "sample of a source", urls))
 
 
 def linked(links: DataFrame, rules: Mapping[str, LinkRule], seed: int) -> DataFrame:
