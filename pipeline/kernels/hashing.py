@@ -23,6 +23,7 @@ _P1, _P2, _P3, _P4, _P5 = (
     np.uint64(0x27D4EB2F165667C5),
 )
 _UNIT = 2.0**-53
+_ONES, _SPACES, _TOPS = np.uint64(0x0101010101010101), np.uint64(0x2020202020202020), np.uint64(0x8080808080808080)
 
 
 @njit(cache=True, inline="always")
@@ -116,46 +117,79 @@ def text_hash(text: str) -> str:
     """
     composed = text if text.isascii() else unicodedata.normalize("NFC", text)
     data = np.frombuffer(composed.encode("utf-8", "replace"), np.uint8)
+    words = data[: len(data) // 8 * 8].view(np.uint64)
     spaced = np.empty(len(data), np.uint8)
-    return hashlib.blake2b(spaced[: _single_spaced(data, spaced)].data, digest_size=16).hexdigest()
+    return hashlib.blake2b(spaced[: _single_spaced(data, words, spaced)].data, digest_size=16).hexdigest()
 
 
 @njit(cache=True)
-def _single_spaced(data: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:
-    """Writes `" ".join(text.split())` of UTF-8 to `out`, which is as long; how many bytes it has."""
-    at = size = 0
+def _single_spaced(data: NDArray[np.uint8], words: NDArray[np.uint64], out: NDArray[np.uint8]) -> int:
+    """Writes `" ".join(text.split())` of UTF-8 to `out`, which is as long; how many bytes it has. `words`: `data` by eights.
+
+    Bytes that stay as they are make a run, which is copied as a whole. Eight bytes that are nothing but such, single spaces
+    among them, are taken at once: a branch at each space of a text costs more than all else.
+    """
     end = len(data)
+    at = start = size = 0  # the run is data[start:at]
+    spaced = True  # a space, or nothing, stands before
     while at < end:
-        byte = data[at]
-        if byte > 32 and (byte < 0xC2 or byte > 0xE3):  # nothing that white space begins with
-            out[size] = byte
-            size += 1
-            at += 1
-            continue
-        width = _white_space(data, at, end)
-        if width == 0:
-            out[size] = byte
-            size += 1
-            at += 1
-        else:
-            at += width
-            if size > 0 and out[size - 1] != 32:
+        if at & 7 == 0 and at >> 3 < len(words):
+            word = words[at >> 3]
+            spaces = _has_zero(word ^ _SPACES)
+            doubtful = _may_be_white(word) | (spaces & (spaces << np.uint64(8)))
+            if spaced:
+                doubtful |= spaces & np.uint64(0x80)
+            if doubtful == np.uint64(0):
+                spaced = word >> np.uint64(56) == np.uint64(32)
+                at += 8
+                continue
+        stop = min(end, (at | 7) + 1)
+        while at < stop:
+            byte, width = data[at], 0
+            if byte <= 32:
+                width = int(byte == 32 or 9 <= byte <= 13 or byte >= 28)
+            elif 0xC2 <= byte <= 0xE3 and at + 1 < end:
+                width = _white_space(byte, data[at + 1], data[at + 2] if at + 2 < end else np.uint8(0))
+            if width == 0 or (byte == 32 and not spaced):
+                spaced = width > 0
+                at += 1
+                continue
+            for k in range(at - start):
+                out[size + k] = data[start + k]
+            size += at - start
+            if not spaced:
                 out[size] = 32
                 size += 1
+                spaced = True
+            at += width
+            start = at
+    for k in range(at - start):
+        out[size + k] = data[start + k]
+    size += at - start
     return size - 1 if size > 0 and out[size - 1] == 32 else size
 
 
 @njit(cache=True, inline="always")
-def _white_space(data: NDArray[np.uint8], at: int, end: int) -> int:
-    """The bytes of the character there if it is one of those at which str.split() parts; else 0."""
-    a = data[at]
-    if a < 0x80:
-        return int(a == 32 or 9 <= a <= 13 or 28 <= a <= 31)
-    if a == 0xC2 and at + 1 < end:  # U+0085 U+00A0
-        return 2 * int(data[at + 1] == 0x85 or data[at + 1] == 0xA0)
-    if a < 0xE1 or a > 0xE3 or at + 2 >= end:
-        return 0
-    b, c = data[at + 1], data[at + 2]
+def _has_zero(word: np.uint64) -> np.uint64:
+    """The top bit of each byte that is zero; perhaps also that of a 1 above such a byte."""
+    return (word - _ONES) & ~word & _TOPS
+
+
+@njit(cache=True, inline="always")
+def _may_be_white(word: np.uint64) -> np.uint64:
+    """Not 0 where a byte is below the space, or one that white space of more bytes begins with (C2, E1 to E3)."""
+    return (
+        ((word - _SPACES) & ~word & _TOPS)
+        | _has_zero(word ^ (np.uint64(0xC2) * _ONES))
+        | _has_zero((word ^ (np.uint64(0xE0) * _ONES)) & (np.uint64(0xFC) * _ONES))
+    )
+
+
+@njit(cache=True)
+def _white_space(a: np.uint8, b: np.uint8, c: np.uint8) -> int:
+    """The bytes of the character that begins so, if it is one of more than one at which str.split() parts; else 0."""
+    if a == 0xC2:  # U+0085 U+00A0
+        return 2 * int(b == 0x85 or b == 0xA0)
     if a == 0xE2:  # U+2000 … U+200A, U+2028 U+2029 U+202F; U+205F
         return 3 * int((b == 0x80 and (c <= 0x8A or c == 0xA8 or c == 0xA9 or c == 0xAF)) or (b == 0x81 and c == 0x9F))
     return 3 * int((a == 0xE1 and b == 0x9A and c == 0x80) or (a == 0xE3 and b == 0x80 and c == 0x80))  # U+1680 U+3000

@@ -14,7 +14,7 @@ from pipeline.errors import GuardError
 from pipeline.run.fingerprint import URL_LISTS, is_index
 from pipeline.run.output import Json
 from pipeline.run.work import Work
-from pipeline.schema import COUNTED, DOCUMENT, REJECTED, WRITTEN
+from pipeline.schema import COUNTED, REJECTED, WRITTEN
 from pipeline.sources.documents import DocumentTexts, part_files
 from pipeline.sources.paths import Input
 from pipeline.sources.read import read, read_links
@@ -44,10 +44,10 @@ def ingest(work: Work) -> Json:
     ingested = work.write_partitioned("ingested", stage.ingest(frames), ["outcome"])
     documents = _take(ingested.where(F.col("outcome") == WRITTEN), attempts, work.folder / "documents")
     rejected = stage.rejections(ingested.where(F.col("outcome") == REJECTED))
-    repeated = work.checkpoint("repeated", stage.repeated(ingested.where(F.col("outcome") == DOCUMENT)))
+    repeated = work.checkpoint("repeated", stage.repeated(work.staged("documents")))
     if not repeated.isEmpty():
         rejected = rejected.unionByName(stage.repetitions(repeated))
-        _write_without(work, ingested.where(F.col("outcome") == DOCUMENT), repeated, documents)
+        _write_without(work, repeated, documents)
     links, wrong = _claims(work)
     work.write("rejected", rejected.unionByName(wrong) if wrong else rejected, narrow=True)
     return _counts(work, ingested.where(F.col("outcome") == COUNTED), links)
@@ -62,11 +62,12 @@ def _take(written: DataFrame, attempts: Path, folder: Path) -> Path:
     return folder
 
 
-def _write_without(work: Work, documents: DataFrame, repeated: DataFrame, folder: Path) -> None:
+def _write_without(work: Work, repeated: DataFrame, folder: Path) -> None:
     """Writes the parts in `folder` again that hold repetitions, without these."""
     parts = sorted(row["part"] for row in repeated.select("part").distinct().collect())
     old = part_files(str(folder))
-    work.write_partitioned("single", stage.without(documents, repeated, parts, DocumentTexts(str(folder))), ["origin"])
+    single = stage.without(work.staged("documents"), repeated, parts, DocumentTexts(str(folder)))
+    work.write_partitioned("single", single, ["origin"])
     for path in (path for part in parts for path in old[part]):
         Path(path.removeprefix("file://")).unlink()
     for file in (work.folder / "single").glob("origin=*/*.parquet"):

@@ -1,7 +1,7 @@
 """A task's documents, written by the task that read them: one file of documents/, a part.
 
-Spark is told all of a document but its text: to take texts through Java cost half as much again as inflating the crawl,
-finding its records and telling their languages together.
+Spark is told of everything else, and of the file: to take the texts through Java cost more than to inflate the crawl and
+find its records.
 
 A task that fails, or that Spark runs twice, leaves files of its own names. Whoever runs the read takes those which a row
 names whose outcome is WRITTEN: rows come from the tasks that Spark committed.
@@ -24,9 +24,7 @@ ROW_GROUP_BYTES = 64 << 20  # of columns as they are in memory, where they lie u
 # Columns in which values come again, and those that statistics are kept of: what a text begins with is of no use.
 REPEATED = ["part", "host", "dump", "date", "language", "file", "remark"]
 _OF_EACH = [field.name for field in DOCUMENTS.fields if field.name not in ("part", "origin")]
-_SCHEMA = pa.schema(
-    [pa.field("part", pa.int32(), nullable=False), *(ARROW_SCHEMA.field(name) for name in _OF_EACH)]
-)
+_SCHEMA = pa.schema([pa.field("part", pa.int32(), nullable=False), *(ARROW_SCHEMA.field(name) for name in _OF_EACH)])
 
 
 class Parts(NamedTuple):
@@ -45,7 +43,7 @@ def parts_of(options: dict[str, str]) -> Parts | None:
 
 
 def told(rows: Iterable[Row], origin: str, parts: Parts | None) -> Iterator[pa.RecordBatch]:
-    """The rows for Spark; where there are `parts`, without their texts, which are in the file that a last row names."""
+    """The rows for Spark; where there are `parts`, without the documents, which are in the file that a last row names."""
     read = batches(rows, origin)
     return read if parts is None else _written(read, origin, parts)
 
@@ -56,8 +54,10 @@ def _written(read: Iterable[pa.RecordBatch], origin: str, parts: Parts) -> Itera
     with _PartFile(parts.folder, origin, context.partitionId(), context.taskAttemptId()) as file:
         for batch in read:
             drawn = _sampled(batch, parts) if parts.share < 1 else batch
-            file.add(drawn.filter(pc.equal(drawn["outcome"], DOCUMENT)))
-            yield _set(drawn, "text", pa.nulls(len(drawn), pa.string()))
+            is_document = pc.equal(drawn["outcome"], DOCUMENT)
+            file.add(drawn.filter(is_document))
+            if len(rest := drawn.filter(pc.invert(is_document))):
+                yield rest
     if file.rows:
         yield batch_of([Row(WRITTEN, id=file.name, offset=file.rows)], origin)
 
@@ -110,10 +110,10 @@ def _sampled(batch: pa.RecordBatch, parts: Parts) -> pa.RecordBatch:
 
     draws = unit_interval(parts.seed, "sample of a source", pc.fill_null(batch["id"], ""))
     left_out = pc.and_(pc.equal(batch["outcome"], DOCUMENT), pa.array(draws >= parts.share))
-    rejected = _set(batch, "outcome", pc.if_else(left_out, REJECTED, batch["outcome"]))
-    return _set(rejected, "remark", pc.if_else(left_out, "not_sampled", batch["remark"]))
-
-
-def _set(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:
-    at = batch.schema.get_field_index(name)
-    return batch.set_column(at, batch.schema.field(at), values)
+    changed = {
+        "outcome": pc.if_else(left_out, REJECTED, batch["outcome"]),
+        "remark": pc.if_else(left_out, "not_sampled", batch["remark"]),
+        "text": pc.if_else(left_out, None, batch["text"]),
+    }
+    columns = [changed.get(name, batch[name]) for name in batch.schema.names]
+    return pa.record_batch(columns, schema=batch.schema)

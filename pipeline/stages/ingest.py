@@ -23,13 +23,9 @@ REASONS = {
 
 
 def ingest(sources: Sequence[DataFrame]) -> DataFrame:
-    """outcome, origin, id, url, file, offset, remark of the rows of all sources + part.
-
-    `part` is the number of the task, and so of the file that its documents are in: nothing may come between this and the
-    read.
-    """
-    narrow = [read.select("outcome", "origin", "id", "url", "file", "offset", "remark") for read in sources]
-    return reduce(DataFrame.unionByName, narrow).withColumn("part", F.spark_partition_id())
+    """outcome, origin, id, url, file, offset, remark of all that the sources tell; each task writes its documents."""
+    columns = "outcome", "origin", "id", "url", "file", "offset", "remark"
+    return reduce(DataFrame.unionByName, [read.select(*columns) for read in sources])
 
 
 def rejections(read: DataFrame) -> DataFrame:
@@ -42,7 +38,7 @@ def rejections(read: DataFrame) -> DataFrame:
 def repeated(documents: DataFrame) -> DataFrame:
     """id, part, origin, file, offset, url of the documents whose id another one has, all but the smallest (file, offset).
 
-    `documents`: rows of `ingest`, so that the shuffle is of ids.
+    Narrow columns only, so that the shuffle is of ids.
     """
     same = Window.partitionBy("id").orderBy("file", "offset")
     narrow = documents.select("id", "part", "origin", "file", "offset", "url")
@@ -52,7 +48,7 @@ def repeated(documents: DataFrame) -> DataFrame:
 def without(documents: DataFrame, repetitions: DataFrame, parts: Sequence[int], texts: Texts) -> DataFrame:
     """Rows of DOCUMENTS: those of `parts` without `repetitions`, each in the task of its part. No text moves.
 
-    `documents`: rows of `ingest`; `texts` passes over all of them.
+    Of `documents` only narrow columns are read; `texts` passes over all of them.
     """
     place = ["id", "part", "file", "offset"]
     kept = documents.where(F.col("part").isin(list(parts))).join(repetitions.select(place), place, "left_anti")
