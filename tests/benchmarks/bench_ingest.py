@@ -5,7 +5,7 @@ The work folder holds the copies, some 13 times the files.
 
 Marginal: 4 times the files (copies with fresh record ids, URLs and text) minus once, divided by 3, so that starting and
 compiling do not count; its ratio is to half the bare loop's time, as two cores would share it. The bare loop runs before
-and after, so that both see the same machine.
+and after, so that both see the same machine; on one that others share a round may still be a third off, hence the median.
 """
 
 import gzip
@@ -14,10 +14,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINES = ("resiliparse", "blocks")
 COPIES = 4
+ROUNDS = 3
 CONFIG = """
 output: {output}
 sources: {{crawl: {{format: warc, paths: {paths}, role: raw}}}}
@@ -91,13 +93,19 @@ def bare(bare_loop: str, files: list[Path]) -> float:
 
 
 def marginal(bare_loop: str, files: list[Path], all_files: list[Path], folder: Path) -> None:
-    for engine in ENGINES:
+    ratios: dict[str, list[float]] = {engine: [] for engine in ENGINES}
+    for _ in range(ROUNDS):
         before = bare(bare_loop, files)
-        once, often = ingest(files, engine, folder), ingest(all_files, engine, folder)
-        after = bare(bare_loop, files)
-        more, half = (often - once) / (COPIES - 1), (before + after) / 4
-        print(f"{engine}: once {once:.1f} s, {COPIES} times {often:.1f} s, marginal {more:.2f} s; bare loop before "
-              f"{before:.2f} s, after {after:.2f} s; {more / half:.2f} x half of it", flush=True)  # fmt: skip
+        for engine in ENGINES:
+            once, often = ingest(files, engine, folder), ingest(all_files, engine, folder)
+            after = bare(bare_loop, files)
+            more, half = (often - once) / (COPIES - 1), (before + after) / 4
+            ratios[engine].append(more / half)
+            print(f"{engine}: once {once:.1f} s, {COPIES} times {often:.1f} s, marginal {more:.2f} s; bare loop before "
+                  f"{before:.2f} s, after {after:.2f} s; {more / half:.2f} x half of it", flush=True)  # fmt: skip
+            before = after
+    for engine, found in ratios.items():
+        print(f"{engine}: median {median(found):.2f} x half of the bare loop, {min(found):.2f} to {max(found):.2f}")
 
 
 def one_file(all_files: list[Path], folder: Path) -> None:
