@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import TaojinError
 from pipeline.warm import warm_beside
@@ -76,7 +76,10 @@ def open_session(master: str, conf: Mapping[str, str], app_name: str = "taojin")
         settings |= local_settings()
         if compiling := warm_beside():
             atexit.register(compiling.kill)
-    return _start(merged(settings, conf))
+    spark = _start(merged(settings, conf))
+    if master.startswith("local"):
+        _write_no_checksum_files(spark)
+    return spark
 
 
 def under_spark_submit() -> bool:
@@ -116,6 +119,16 @@ def _start(settings: Mapping[str, str]) -> "SparkSession":
             said = log.read().decode(errors="replace").strip() or "see above"
             raise TaojinError(f"Spark's Java process did not start: {said}") from None
         return SparkSession(SparkContext(conf=conf, gateway=gateway))
+
+
+def _write_no_checksum_files(spark: "SparkSession") -> None:
+    """Hadoop keeps a hidden .crc file beside each file on a disk, and calls the program `chmod` for every file: writing 40
+    small ones takes half the time without. Parquet's pages have checksums of their own, and so have published files.
+    """
+    context: Any = spark.sparkContext
+    jvm = context._jvm
+    local = jvm.org.apache.hadoop.fs.FileSystem.get(jvm.java.net.URI("file:///"), context._jsc.hadoopConfiguration())
+    local.setWriteChecksum(False)  # of the one object that this JVM has for all its tasks
 
 
 @contextmanager

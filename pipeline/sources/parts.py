@@ -51,7 +51,7 @@ def told(rows: Iterable[Row], origin: str, parts: Parts | None) -> Iterator[pa.R
 def _written(read: Iterable[pa.RecordBatch], origin: str, parts: Parts) -> Iterator[pa.RecordBatch]:
     context = TaskContext.get()
     assert context is not None  # nobody reads into a folder but Spark's tasks
-    with _PartFile(parts.folder, origin, context.partitionId(), context.taskAttemptId()) as file:
+    with PartFile(parts.folder, origin, context.partitionId(), context.taskAttemptId()) as file:
         for batch in read:
             drawn = _sampled(batch, parts) if parts.share < 1 else batch
             is_document = pc.equal(drawn["outcome"], DOCUMENT)
@@ -62,8 +62,8 @@ def _written(read: Iterable[pa.RecordBatch], origin: str, parts: Parts) -> Itera
         yield batch_of([Row(WRITTEN, id=file.name, offset=file.rows)], origin)
 
 
-class _PartFile:
-    """The file of one attempt at a part, made when the first document comes."""
+class PartFile:
+    """The file of one attempt at a part, made when the first document comes. `rows` of them are in it behind the `with`."""
 
     def __init__(self, folder: str, origin: str, part: int, attempt: int) -> None:
         self.name, self.rows = f"origin={origin}/part-{part:05d}-{attempt}.parquet", 0
@@ -81,6 +81,7 @@ class _PartFile:
             self._writer.close()
 
     def add(self, documents: pa.RecordBatch) -> None:
+        """Rows of INGESTED whose outcome is `document`."""
         if not len(documents):
             return
         part = pa.array([self._part] * len(documents), pa.int32())
@@ -97,7 +98,8 @@ class _PartFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
                 self._path, _SCHEMA, compression="zstd", compression_level=3, store_schema=False,
-                use_dictionary=REPEATED, write_statistics=["part", *(name for name in _OF_EACH if name != "text")],
+                write_page_checksum=True, use_dictionary=REPEATED,
+                write_statistics=["part", *(name for name in _OF_EACH if name != "text")],
             )  # fmt: skip
         group = pa.Table.from_batches(self._held)
         self._writer.write_table(group, row_group_size=len(group))

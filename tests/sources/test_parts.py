@@ -29,7 +29,7 @@ from pathlib import Path
 from pipeline.sources import parts
 from pyspark import TaskContext
 
-class PartFile(parts._PartFile):
+class FailsOnce(parts.PartFile):
     def __exit__(self, *error):
         super().__exit__(*error)
         context = TaskContext.get()
@@ -37,7 +37,7 @@ class PartFile(parts._PartFile):
             Path(os.environ["FAILED"]).write_text(str(self._path))
             raise RuntimeError("failed on purpose")
 
-parts._PartFile = PartFile
+parts.PartFile = FailsOnce
 """
 
 
@@ -108,7 +108,7 @@ def test_row_groups_are_bounded_and_lose_nothing(monkeypatch, tmp_path, spark, c
         [row for row in whole if row["outcome"] == "document"], parts.ARROW_SCHEMA
     ).combine_chunks()
     monkeypatch.setattr(parts, "ROW_GROUP_BYTES", 3 * batch.slice(0, 5).nbytes)
-    with parts._PartFile(str(tmp_path), "cc", 3, 99) as file:
+    with parts.PartFile(str(tmp_path), "cc", 3, 99) as file:
         for at in range(0, len(batch), 5):
             file.add(batch.slice(at, 5).to_batches()[0])
     stored = pq.ParquetFile(tmp_path / "origin=cc" / "part-00003-99.parquet")
@@ -121,7 +121,7 @@ def test_row_groups_are_bounded_and_lose_nothing(monkeypatch, tmp_path, spark, c
 
 
 def test_without_a_document_there_is_no_file(tmp_path):
-    with parts._PartFile(str(tmp_path), "cc", 0, 0) as file:
+    with parts.PartFile(str(tmp_path), "cc", 0, 0) as file:
         file.add(pa.RecordBatch.from_pylist([], parts.ARROW_SCHEMA))
     assert (file.rows, list(tmp_path.iterdir())) == (0, [])
 
