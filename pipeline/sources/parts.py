@@ -1,7 +1,7 @@
 """A task's documents, written by the task that read them: one file of documents/, a part.
 
-Spark is told of everything else, and of the file: to take the texts through Java cost more than to inflate the crawl and
-find its records.
+Spark is told of everything else, and of the file: more than half of Java's time in reading a crawl went into texts that it
+only passed on.
 
 A task that fails, or that Spark runs twice, leaves files of its own names. Whoever runs the read takes those which a row
 names whose outcome is WRITTEN: rows come from the tasks that Spark committed.
