@@ -34,12 +34,12 @@ def ingest(work: Work) -> Json:
     listed = _url_lists(work)
     how = config.extract.engine, config.extract.max_record_bytes, config.extract.split_size or 0
     attempts = work.folder / "_checkpoints" / "documents"
-    parts = {"documents": str(attempts), "seed": str(config.seed)}
+    into = {"documents": str(attempts), "seed": str(config.seed)}
     frames = [
         read(work.spark, one.format, name, work.inputs[name], *how, own)
         for name, one in config.sources.items()
         if one.format != "links"
-        for own in [own_options(one, work.inputs[name]) | listed | parts | {"sample": str(one.sample)}]
+        for own in [own_options(one, work.inputs[name]) | listed | into | {"sample": str(one.sample)}]
     ]
     ingested = work.write_partitioned("ingested", stage.ingest(frames), ["outcome"])
     documents = _take(ingested.where(F.col("outcome") == WRITTEN), attempts, work.folder / "documents")

@@ -76,10 +76,8 @@ def test_the_files_hold_what_spark_would_have_been_given(spark, crawl):
     documents = [row for row in whole if row["outcome"] == "document"]
     assert len(documents) == 32
     columns = [field.name for field in DOCUMENTS.fields]
-    metadata = [row.pop("metadata") for row in (*documents, *stored)]
-    assert set(map(str, metadata)) == {"None"}
-    assert [{name: row[name] for name in columns if name != "metadata"} for row in documents] == [
-        {name: row[name] for name in columns if name != "metadata"} for row in stored
+    assert [{name: row[name] for name in columns} for row in stored] == [
+        {name: row[name] for name in columns} for row in documents
     ]
     files = [(row["part"], row["id"], row["offset"]) for row in told if row["outcome"] == "written"]
     paths = sorted((crawl / "documents").glob("*/*.parquet"))
@@ -88,6 +86,16 @@ def test_the_files_hold_what_spark_would_have_been_given(spark, crawl):
     assert [row for row in told if row["outcome"] != "written"] == [
         row for row in whole if row["outcome"] != "document"
     ]
+
+
+def test_fields_of_lines_are_kept(spark, tmp_path):
+    lines = [{"id": n, "text": f"gold {n}", "lang": "en", "stars": n} for n in range(3)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    folder = str(tmp_path / "documents")
+    found = read(spark, "jsonl", "web", resolve(["a.jsonl"], tmp_path), "blocks", LIMIT, own={"documents": folder})
+    assert [row.id for row in found.collect() if row.outcome == "written"] != []
+    stored = [(row["id"], row["text"], dict(row["metadata"])) for row in written(tmp_path / "documents")]
+    assert stored == [(f"web/{n}", f"gold {n}", {"lang": "en", "stars": str(n)}) for n in range(3)]
 
 
 def test_a_sample_is_its_definition_and_nothing_of_the_others_is_written(spark, crawl):
