@@ -1,19 +1,13 @@
 """The commands, each a few lines. Spark and the models are imported by the command that needs them."""
 
-import logging
-import os
-import re
-import signal
-import sys
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.errors import ConfigError, TaojinError
+from pipeline.ending import finishing, stopping_spark
+from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -186,10 +180,8 @@ def curate(
     config = load_config(path, overrides)
     from pipeline.run import run as run_stages
 
-    try:
-        run_stages(config, lambda: _open_spark(config), until=until, only=only, fresh=fresh)
-    finally:
-        _stop_spark()
+    with stopping_spark(lambda: _open_spark(config)) as open_spark:
+        run_stages(config, open_spark, until=until, only=only, fresh=fresh)
 
 
 def _plan(path: Path, overrides: Sequence[str]) -> None:
@@ -199,10 +191,8 @@ def _plan(path: Path, overrides: Sequence[str]) -> None:
     config = load_config(path, overrides)
     from pipeline.run.planning import forecast
 
-    try:
-        made = forecast(config, lambda: _open_spark(config))
-    finally:
-        _stop_spark()
+    with stopping_spark(lambda: _open_spark(config)) as open_spark:
+        made = forecast(config, open_spark)
     print(f"\n{forecast_text(made)}")
 
 
@@ -212,82 +202,7 @@ def _open_spark(config: "Config") -> "SparkSession":
     return open_session(config.spark.master, config.spark.conf)
 
 
-def _stop_spark() -> None:
-    if "pyspark" not in sys.modules:
-        return
-    from pyspark.sql import SparkSession
-
-    with suppress(Exception):  # a JVM that died already; what killed it is the message
-        if session := SparkSession.getActiveSession():
-            session.stop()
-
-
 def _write_sample(folder: Path) -> Path:
     from pipeline.sample import write_sample
 
     return write_sample(folder)
-
-
-class Terminated(BaseException):
-    """SIGTERM came."""
-
-
-@contextmanager
-def finishing(debug: bool) -> Iterator[None]:
-    """Turns whatever ends a command into one message on stderr and the contract's exit code."""
-
-    def terminate(*_: object) -> None:
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, terminate)
-    if debug:
-        os.environ.setdefault("TAOJIN_SPARK_LOG", "error")
-    else:  # py4j logs a page for every connection that a signal cuts
-        logging.getLogger().addHandler(logging.NullHandler())
-    try:
-        yield
-    except Terminated:
-        _finish("stopped by SIGTERM; the same command goes on from here", 128 + signal.SIGTERM, debug)
-    except KeyboardInterrupt:
-        _finish("interrupted; the same command goes on from here", 128 + signal.SIGINT, debug)
-    except TaojinError as error:
-        _finish(str(error), error.exit_code, debug)
-    except Exception as error:  # the last place: whatever it is becomes one line
-        _finish(f"{describe(error)} (--debug shows the traceback)", 1, debug)
-
-
-def _finish(message: str, exit_code: int, debug: bool) -> None:
-    if debug:
-        traceback.print_exc()
-    for line in message.splitlines():
-        print(f"taojin: {line}", file=sys.stderr)
-    raise typer.Exit(exit_code)
-
-
-def describe(error: BaseException) -> str:
-    """One line about an unexpected error; of Spark's walls the line that names the cause."""
-    text = str(error)
-    if type(error).__name__ in ("Py4JNetworkError", "ConnectionRefusedError"):
-        return "Spark's Java process ended; if memory ran out, set spark.conf.spark.driver.memory"
-    if type(error).__module__.startswith(("pyspark.", "py4j.")):
-        return f"Spark stopped: {root_cause(text)}"
-    return f"unexpected {type(error).__name__}: {' '.join(text.split())}"
-
-
-def root_cause(text: str) -> str:
-    r"""The line of a Spark error that says what happened: a worker's Python exception, else the innermost Java one.
-
-    >>> root_cause("Lost task\nTraceback (most recent call last):\n  File 'x'\nValueError: bad\n\n\tat org.A")
-    'ValueError: bad'
-    >>> root_cause("An error.\n: java.A: outer\n\tat x.Y\nCaused by: java.io.IOException: No space left\n\tat z")
-    'java.io.IOException: No space left'
-    """
-    if crash := re.search(r"Python worker exited unexpectedly[^\n]*", text):
-        return crash[0].rstrip(": ")
-    _, traceback_found, python = text.partition("Traceback (most recent call last):")
-    if traceback_found:
-        lines = [line for line in re.split(r"\n\s*at |\nDriver stacktrace", python)[0].splitlines() if line.strip()]
-        raised = [line for line in lines if not line.startswith(" ")]
-        return re.sub(r"^pipeline\.errors\.\w+: ", "", raised[-1] if raised else lines[-1])
-    causes = re.findall(r"^Caused by: ([^\n]+)", text, re.MULTILINE) or re.findall(r"^: ([^\n]+)", text, re.MULTILINE)
-    return causes[-1] if causes else text.strip().split("\n")[0]

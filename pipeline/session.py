@@ -121,6 +121,18 @@ def _start(settings: Mapping[str, str]) -> "SparkSession":
         return SparkSession(SparkContext(conf=conf, gateway=gateway))
 
 
+def abandon_call() -> None:
+    """For signal handlers: closes this thread's connection to Java, which may be waiting for a job.
+
+    The next call opens another. On this one it would wait for the job, and pyspark makes calls on the way out of one.
+    """
+    from pyspark import SparkContext
+
+    gateway: Any = SparkContext._gateway
+    if connection := gateway and gateway._gateway_client.get_thread_connection():
+        connection.close()
+
+
 def _write_no_checksum_files(spark: "SparkSession") -> None:
     """Hadoop keeps a hidden .crc file beside each file on a disk, and calls the program `chmod` for every file: writing 40
     small ones takes half the time without. Parquet's pages have checksums of their own, and so have published files.

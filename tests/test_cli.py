@@ -5,13 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pipeline import cli
-from pipeline.cli import describe, root_cause, split_arguments
+from pipeline import cli, ending
+from pipeline.cli import split_arguments
+from pipeline.ending import describe, root_cause
 from pipeline.errors import ConfigError
 from pipeline.schema import STAGES
 
@@ -121,7 +123,8 @@ def test_the_config_is_the_argument_without_an_equals_sign(tmp_path: Path):
 
 
 def test_the_doctests_hold():
-    assert doctest.testmod(cli) == doctest.TestResults(failed=0, attempted=3)
+    assert doctest.testmod(cli) == doctest.TestResults(failed=0, attempted=1)
+    assert doctest.testmod(ending) == doctest.TestResults(failed=0, attempted=2)
 
 
 def test_an_unexpected_error_is_one_line():
@@ -157,24 +160,20 @@ def test_a_crashed_worker_is_named(spark):
 
 
 LONG_JOB = """
+from pathlib import Path
 import typer
-from pipeline import cli
-from pipeline.cli import _stop_spark, finishing
+from pipeline.ending import finishing, stopping_spark
 from pipeline.session import open_session
 
-def sleep(batches):
-    import time
-    time.sleep(600)
-    yield from batches
+def main(at_work: Path) -> None:
+    def sleep(batches):
+        import time
+        at_work.touch()
+        time.sleep(600)
+        yield from batches
 
-def main() -> None:
-    with finishing(debug=False):
-        try:
-            spark = open_session("local[1]", {"spark.driver.memory": "1g"})
-            print("ready", flush=True)
-            spark.range(1).mapInArrow(sleep, "id long").collect()
-        finally:
-            _stop_spark()
+    with finishing(debug=False), stopping_spark(lambda: open_session("local[1]", {})) as open_spark:
+        open_spark().range(1).mapInArrow(sleep, "id long").collect()
 
 typer.run(main)
 """
@@ -187,12 +186,14 @@ typer.run(main)
         (signal.SIGINT, "taojin: interrupted; the same command goes on from here\n"),
     ],
 )
-def test_a_signal_stops_spark_with_the_program(number: signal.Signals, message: str):
+def test_a_signal_amid_a_job_stops_spark_with_the_program(number: signal.Signals, message: str, tmp_path: Path):
+    at_work = tmp_path / "at-work"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", LONG_JOB]
-    piped = subprocess.PIPE
-    with subprocess.Popen(command, env=environment, stdout=piped, stderr=piped, text=True) as program:
-        assert program.stdout is not None and program.stdout.readline() == "ready\n"
+    command = [sys.executable, "-c", LONG_JOB, str(at_work)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as program:
+        while not at_work.exists():
+            assert program.poll() is None
+            time.sleep(0.1)
         children = psutil.Process(program.pid).children(recursive=True)
         assert any(child.name() == "java" for child in children)
         program.send_signal(number)
