@@ -1,7 +1,6 @@
 """Who may import whom, as the layout promises; read from the source, nothing is run."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
@@ -120,11 +119,3 @@ def test_the_command_line_starts_without_spark():
     names = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in at_import]
     modules = {top(name or "") for name in names}
     assert modules - set(sys.stdlib_module_names) == {"typer", "pipeline"}
-
-
-def test_who_plans_a_read_needs_no_compiler():
-    """Spark starts a process for each source to plan it; numba and the parsers would take a second of each."""
-    heavy = ["numba", "pandas", "resiliparse.extract", "trafilatura", "sklearn"]
-    code = f"import sys, pipeline.sources.read; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

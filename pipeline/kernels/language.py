@@ -4,12 +4,10 @@ import hashlib
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from pipeline.kernels.language_model import Model
+from pipeline.kernels.language_model import Model, predict, read_model
 
 MODEL_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 # On 4,700 crawled pages of known language 500 characters agree with it on 92.3 %; 2,000 on
@@ -24,8 +22,6 @@ def identify(texts: list[str]) -> list[tuple[str, float]]:
     >>> [language for language, _ in identify(["Gold is washed from the sand of rivers.", "淘金者在河边淘洗沙子", ""])]
     ['en', 'zh', 'und']
     """
-    from pipeline.kernels.language_model import predict  # the compiler behind it is no need of who plans a read
-
     model = _model()
     labels, probabilities = predict(model, pa.array(map(_line, texts), pa.string()))
     return [
@@ -41,10 +37,8 @@ def _line(text: str) -> str:
 
 
 @cache
-def _model() -> "Model":
+def _model() -> Model:
     """Loaded once a process. Its bytes are checked: they are read as those of this one file."""
-    from pipeline.kernels.language_model import read_model
-
     data = (path := model_path()).read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != MODEL_SHA256:

@@ -1,4 +1,4 @@
-"""Text files and EPUBs as Spark data sources: a document a file, or a piece of a text file that is parted at a pattern.
+"""Text files and EPUBs: a document a file, or a piece of a text file that is parted at a pattern.
 
 Books are read as BooksCorpus holds them: long runs of contiguous text. Project Gutenberg's header and licence are left out,
 and line ends that only wrap a paragraph are undone (kernels.books).
@@ -10,41 +10,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import IO
 
-from pyspark.sql.datasource import DataSource
-from pyspark.sql.types import StructType
-
 from pipeline.kernels.books import unwrapped, without_gutenberg
 from pipeline.kernels.charset import decode
-from pipeline.schema import DOCUMENT, INGESTED, REJECTED
+from pipeline.schema import DOCUMENT, REJECTED
 from pipeline.sources.epub import TooLargeError, read_epub
 from pipeline.sources.files import FileReader, Files, files_of, inflated
 from pipeline.sources.rows import Row, clean, content_id, dump_of
 
 CHARSET_BYTES = 1 << 20  # of a file that is parted: its beginning tells the charset
-
-
-class TextSource(DataSource):
-    @classmethod
-    def name(cls) -> str:
-        return "taojin_text"
-
-    def schema(self) -> StructType:
-        return INGESTED
-
-    def reader(self, schema: StructType) -> FileReader:
-        return book_reader(dict(self.options), "text")
-
-
-class EpubSource(DataSource):
-    @classmethod
-    def name(cls) -> str:
-        return "taojin_epub"
-
-    def schema(self) -> StructType:
-        return INGESTED
-
-    def reader(self, schema: StructType) -> FileReader:
-        return book_reader(dict(self.options), "epub")
 
 
 def book_reader(options: dict[str, str], kind: str) -> FileReader:

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 from pipeline.kernels.books import without_gutenberg
 from pipeline.kernels.charset import decode
+from pipeline.kernels.html import TooDeepError, main_text
 
 CONTAINER = "META-INF/container.xml"
 MAX_PACKAGE = 10_000_000  # bytes of a package or navigation document
@@ -146,8 +147,6 @@ def _resolve(folder: str, href: str) -> str:
 
 
 def _text(data: bytes) -> str:
-    from pipeline.kernels.html import TooDeepError, main_text  # as in warc.py
-
     html, charset = decode(data, None)
     try:
         text, _ = main_text(html, "whole_page", None if charset.startswith("utf-16") else data)

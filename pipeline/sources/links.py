@@ -1,4 +1,4 @@
-"""Lists of links as a Spark data source: rows of pipeline.schema.LINKS (GPT-2's WebText rule, Radford et al. 2019).
+"""Lists of links: rows of pipeline.schema.LINKS (GPT-2's WebText rule, Radford et al. 2019).
 
 A list is JSON lines with `url` and `score`, or lines `URL` or `URL score` (plain, gzip, zstd, bzip2), or Parquet with these
 columns. A link without a score counts 1: one reader.
@@ -12,11 +12,9 @@ from typing import IO, Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
-from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
-from pyspark.sql.types import StructType
+from pyspark.sql.datasource import DataSourceReader, InputPartition
 
 from pipeline.kernels.urls import url_key
-from pipeline.schema import LINKS
 from pipeline.sources.files import inflated
 from pipeline.sources.paths import open_input
 from pipeline.sources.splits import FilePartition, input_files, storage_of
@@ -31,18 +29,6 @@ ARROW = pa.schema([
     ("offset", pa.int64()), ("reason", pa.string()),
 ])  # fmt: skip
 Link = tuple[str | None, float | None, int, str | None]  # key of the URL, score, offset, reason why it is none
-
-
-class LinksSource(DataSource):
-    @classmethod
-    def name(cls) -> str:
-        return "taojin_links"
-
-    def schema(self) -> StructType:
-        return LINKS
-
-    def reader(self, schema: StructType) -> "LinksReader":
-        return LinksReader(dict(self.options))
 
 
 class LinksReader(DataSourceReader):

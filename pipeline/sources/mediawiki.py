@@ -1,4 +1,4 @@
-"""Wikipedia's dumps (pages-articles.xml, plain or bz2, also multistream) as a Spark data source, a document a page.
+"""Wikipedia's dumps (pages-articles.xml, plain or bz2, also multistream), a document a page.
 
 Bytes are shared by ranges as in pipeline.sources.splits: a range owns the pages whose `<page>` stands in a bz2 stream that
 begins in it, or in its bytes where the file is plain. gzip and zstd are read by the task of the first range.
@@ -16,10 +16,9 @@ from xml.etree import ElementTree
 
 import pyarrow as pa
 import zstandard
-from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
-from pyspark.sql.types import StructType
+from pyspark.sql.datasource import DataSourceReader, InputPartition
 
-from pipeline.schema import DOCUMENT, INGESTED, REJECTED
+from pipeline.schema import DOCUMENT, REJECTED
 from pipeline.sources.files import MIN_LINE_BYTES, inflated
 from pipeline.sources.members import CHUNK, Break, Event, Feed, Piece
 from pipeline.sources.parts import parts_of, told
@@ -43,18 +42,6 @@ class Site(NamedTuple):
 
     base: str
     hidden: frozenset[str]
-
-
-class MediawikiSource(DataSource):
-    @classmethod
-    def name(cls) -> str:
-        return "taojin_mediawiki"
-
-    def schema(self) -> StructType:
-        return INGESTED
-
-    def reader(self, schema: StructType) -> "MediawikiReader":
-        return MediawikiReader(dict(self.options))
 
 
 class MediawikiReader(DataSourceReader):

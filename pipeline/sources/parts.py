@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark import TaskContext
 
+from pipeline.kernels.hashing import unit_interval
 from pipeline.schema import DOCUMENT, DOCUMENTS, REJECTED, WRITTEN
 from pipeline.sources.rows import ARROW_SCHEMA, Row, batch_of, batches
 
@@ -108,8 +109,6 @@ class PartFile:
 
 
 def _sampled(batch: pa.RecordBatch, parts: Parts) -> pa.RecordBatch:
-    from pipeline.kernels.hashing import unit_interval  # the compiler behind it is no need of who plans a read
-
     draws = unit_interval(parts.seed, "sample of a source", pc.fill_null(batch["id"], ""))
     left_out = pc.and_(pc.equal(batch["outcome"], DOCUMENT), pa.array(draws >= parts.share))
     changed = {

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyspark.sql.types import DoubleType, LongType, MapType
 
+from pipeline.kernels.hashing import text_hash
+from pipeline.kernels.language import identify
 from pipeline.schema import COUNTED, DOCUMENT, INGESTED, REJECTED
 
 BATCH_BYTES = 4 << 20
@@ -64,9 +66,6 @@ def _utf8_size(text: str) -> int:
 
 def batch_of(rows: list[Row], origin: str) -> pa.RecordBatch:
     """The rows with language and text_hash of those that are documents."""
-    from pipeline.kernels.hashing import text_hash  # the compiler behind it is no need of who plans a read
-    from pipeline.kernels.language import identify
-
     # First, since it leaves each text's UTF-8 beside the text, where the hashes find it: encoding takes as long as hashing.
     texts = pa.array([row.text for row in rows], pa.string())
     documents = [i for i, row in enumerate(rows) if row.outcome == DOCUMENT]

@@ -1,4 +1,4 @@
-"""JSON lines (plain, gzip, zstd, bzip2) and Parquet as Spark data sources, a document a row.
+"""JSON lines (plain, gzip, zstd, bzip2) and Parquet, a document a row.
 
 `text` may also be called contents, raw_content or content; id, url, dump and date are taken as they are; the other
 scalar fields, and those of an object `metadata`, go into the map as strings.
@@ -11,40 +11,14 @@ from datetime import date
 from typing import IO, Any, cast
 
 import pyarrow.parquet as pq
-from pyspark.sql.datasource import DataSource
-from pyspark.sql.types import StructType
 
-from pipeline.schema import DOCUMENT, INGESTED, REJECTED
+from pipeline.schema import DOCUMENT, REJECTED
 from pipeline.sources.files import FileReader, Files, files_of, inflated
 from pipeline.sources.rows import Row, clean, content_id, dump_of, iso_date
 
 TEXT_FIELDS = ("text", "contents", "raw_content", "content")
 TAKEN_FIELDS = frozenset({*TEXT_FIELDS, "id", "url", "dump", "date", "metadata"})
 PARQUET_ROWS = 64  # rows decoded at once
-
-
-class JsonLinesSource(DataSource):
-    @classmethod
-    def name(cls) -> str:
-        return "taojin_jsonl"
-
-    def schema(self) -> StructType:
-        return INGESTED
-
-    def reader(self, schema: StructType) -> FileReader:
-        return table_reader(dict(self.options), "jsonl")
-
-
-class ParquetSource(DataSource):
-    @classmethod
-    def name(cls) -> str:
-        return "taojin_parquet"
-
-    def schema(self) -> StructType:
-        return INGESTED
-
-    def reader(self, schema: StructType) -> FileReader:
-        return table_reader(dict(self.options), "parquet")
 
 
 def table_reader(options: dict[str, str], kind: str) -> FileReader:

@@ -16,6 +16,7 @@ from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
 from pipeline.kernels.charset import decode
+from pipeline.kernels.html import TooDeepError, main_text
 from pipeline.schema import DOCUMENT, ENGINES, INGESTED, REJECTED
 from pipeline.sources import http
 from pipeline.sources.captures import CapturePartition, capture_rows, row_groups
@@ -245,8 +246,6 @@ def _html_text(response: http.Response, engine: str, limit: int, remark: str | N
 
 
 def _extracted(html: str, engine: str, data: bytes | None) -> tuple[str, str | None]:
-    from pipeline.kernels.html import TooDeepError, main_text  # the compiler behind it is no need of who plans a read
-
     try:
         return main_text(html, engine, data)
     except TooDeepError:

@@ -230,7 +230,7 @@ def test_a_page_on_which_a_parser_fails_costs_that_page(tmp_path, monkeypatch):
             raise RuntimeError("no such node")
         return html, None
 
-    monkeypatch.setattr("pipeline.kernels.html.main_text", failing)
+    monkeypatch.setattr("pipeline.sources.warc.main_text", failing)
     rows = read_bytes(tmp_path, members(good(0), good(1), good(2)))
     assert outcome(rows) == ["0", "extract_failed 1", "2"]
     assert rows[1].metadata == {"detail": "RuntimeError: no such node"}
