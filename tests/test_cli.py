@@ -191,13 +191,16 @@ def test_a_signal_amid_a_job_stops_spark_with_the_program(number: signal.Signals
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", LONG_JOB, str(at_work)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as program:
-        while not at_work.exists():
-            assert program.poll() is None
-            time.sleep(0.1)
-        children = psutil.Process(program.pid).children(recursive=True)
-        assert any(child.name() == "java" for child in children)
-        program.send_signal(number)
-        _, errors = program.communicate(timeout=60)
+        try:
+            while not at_work.exists():
+                assert program.poll() is None
+                time.sleep(0.1)
+            children = psutil.Process(program.pid).children(recursive=True)
+            assert any(child.name() == "java" for child in children)
+            program.send_signal(number)
+            _, errors = program.communicate(timeout=60)
+        finally:
+            program.kill()
     assert (program.returncode, errors) == (128 + number, message)
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
