@@ -129,9 +129,12 @@ def marginal(bare_loop: str, files: list[Path], all_files: list[Path], folder: P
 def one_file(all_files: list[Path], folder: Path) -> None:
     quarters = [join(all_files[k::4], folder / f"quarter{k}.warc.gz") for k in range(4)]
     whole = join(quarters, folder / "whole.warc.gz")
-    one, four = ingest([whole], "resiliparse", folder), ingest(quarters, "resiliparse", folder)
-    size = whole.stat().st_size / 1e6
-    print(f"resiliparse: one file of {size:.0f} MB {one:.1f} s, as four files {four:.1f} s: {one / four:.2f}")
+    size, ratios = whole.stat().st_size / 1e6, []
+    for _ in range(ROUNDS):
+        one, four = ingest([whole], "resiliparse", folder), ingest(quarters, "resiliparse", folder)
+        ratios.append(one / four)
+        print(f"one file of {size:.0f} MB {one:.1f} s, as four files {four:.1f} s: {one / four:.2f}", flush=True)
+    print(f"one file: median {median(ratios):.2f} x four files, {min(ratios):.2f} to {max(ratios):.2f}")
 
 
 def main(part: str, bare_loop: str, work: str, *names: str) -> None:
