@@ -64,7 +64,7 @@ REJECTIONS = table(
     {"origin": STRING, "file": STRING, "offset": LONG, "reason": STRING}, {"record_id": STRING, "url": STRING}
 )
 
-# What `extract.engine` and the data source `warc` may name; here, since whoever only plans a read imports no parser.
+# What `extract.engine` and the data source `warc` may name.
 ENGINES = ("blocks", "resiliparse", "trafilatura", "whole_page")
 
 SIGNATURES = table({"id": STRING, "part": INT, "signature": BINARY})
