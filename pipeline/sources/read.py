@@ -18,11 +18,14 @@ from pipeline.sources.tables import table_reader
 from pipeline.sources.warc import WarcReader
 
 READERS: dict[str, Callable[[dict[str, str]], DataSourceReader]] = {
-    "warc": WarcReader, "wet": partial(WarcReader, wet=True),
-    **{kind: partial(table_reader, kind=kind) for kind in ("jsonl", "parquet")},
-    **{kind: partial(book_reader, kind=kind) for kind in ("text", "epub")},
+    "warc": WarcReader,
+    "wet": partial(WarcReader, wet=True),
+    "jsonl": partial(table_reader, kind="jsonl"),
+    "parquet": partial(table_reader, kind="parquet"),
+    "text": partial(book_reader, kind="text"),
+    "epub": partial(book_reader, kind="epub"),
     "mediawiki": MediawikiReader,
-}  # fmt: skip
+}
 
 
 def read(
@@ -35,9 +38,9 @@ def read(
     split_size: int = 0,
     own: Mapping[str, str] | None = None,
 ) -> DataFrame:
-    """Rows of INGESTED in the files' order, one partition a file or a range of it. Nothing is read before an action.
+    """Rows of INGESTED in the files' order, one partition a file or a range of it.
 
-    `own`: what only this format takes, as its module says.
+    Before an action nothing is read but the footers of indexes. `own`: what only this format takes, as its module says.
     """
     options = _options(origin, files, engine, max_record_bytes, split_size, own)
     return _by_tasks(spark, READERS[format](options), INGESTED)

@@ -1,5 +1,4 @@
-"""WARC and ARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record of text;
-`wet` takes the text of conversion records, too.
+"""WARC and ARC files as a Spark data source: `spark.read.format("warc")` gives a row of INGESTED for each record of text.
 
 Options, all strings: `paths`, a JSON list of files in the order of the partitions (or Spark's own `path`), `sizes`, their
 bytes, `split_size` (bytes of a partition), `origin`, `engine` (kernels.html), `max_record_bytes` and those of
@@ -64,18 +63,9 @@ class WarcSource(DataSource):
         return WarcReader(dict(self.options))
 
 
-class WetSource(WarcSource):
-    """Common Crawl's WET files: the text that it took from each page, as conversion records."""
-
-    @classmethod
-    def name(cls) -> str:
-        return "wet"
-
-    def reader(self, schema: StructType) -> "WarcReader":
-        return WarcReader(dict(self.options), wet=True)
-
-
 class WarcReader(DataSourceReader):
+    """`wet`: conversion records are documents, too; Common Crawl's WET files hold the text that it took from each page."""
+
     def __init__(self, options: dict[str, str], wet: bool = False) -> None:
         self.files = input_files(options)
         self.base = options.get("base", "")  # given: the files are an index, whose captures lie below it

@@ -4,10 +4,8 @@ usage: bench_ingest.py all|marginal|one_file BARE_LOOP.py WORK_FOLDER FILE.warc.
 The work folder holds the copies, some 13 times the files.
 
 Marginal: 4 times the files (copies with fresh record ids, URLs and text) minus once, divided by 3, so that starting and
-compiling do not count. It is told beside half the bare loop's time, as two cores would share it that do not hinder each
-other, and beside the time of two bare loops at once, each over every second file, which is what two cores do. The bare loops
-run before and after, so that all see the same machine; where others share it a round may still be a third off, hence the
-median.
+compiling do not count; its ratio is to half the bare loop's time, as two cores would share it. The bare loop runs before
+and after, so that both see the same machine; on one that others share a round may still be a third off, hence the median.
 """
 
 import gzip
@@ -16,8 +14,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from statistics import fmean, median
-from typing import NamedTuple
+from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINES = ("resiliparse", "blocks")
@@ -89,41 +86,26 @@ def ingest(paths: list[Path], engine: str, folder: Path) -> float:
     return float(json.loads((output / "manifest.json").read_text())["stages"]["ingest"]["seconds"])
 
 
-class Bare(NamedTuple):
-    """Seconds of the bare loop: half those of one process, and the mean of two that share the files and run at once."""
-
-    half: float
-    at_once: float
-
-
-def bare(bare_loop: str, files: list[Path]) -> Bare:
-    (alone,), both = (_loops(bare_loop, shares) for shares in ([files], [files[::2], files[1::2]]))
-    return Bare(alone / 2, fmean(both))
-
-
-def _loops(bare_loop: str, shares: list[list[Path]]) -> list[float]:
-    commands = [[sys.executable, bare_loop, *map(str, share)] for share in shares]
-    loops = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
-    return [float(json.loads(loop.communicate()[0])["seconds"]) for loop in loops]
+def bare(bare_loop: str, files: list[Path]) -> float:
+    """The seconds of the bare loop on one core."""
+    done = subprocess.run([sys.executable, bare_loop, *map(str, files)], check=True, capture_output=True, text=True)
+    return float(json.loads(done.stdout)["seconds"])
 
 
 def marginal(bare_loop: str, files: list[Path], all_files: list[Path], folder: Path) -> None:
-    ratios: dict[str, list[Bare]] = {engine: [] for engine in ENGINES}
+    ratios: dict[str, list[float]] = {engine: [] for engine in ENGINES}
     for _ in range(ROUNDS):
         before = bare(bare_loop, files)
         for engine in ENGINES:
             once, often = ingest(files, engine, folder), ingest(all_files, engine, folder)
             after = bare(bare_loop, files)
-            more = (often - once) / (COPIES - 1)
-            ratio = Bare(*(more / fmean(pair) for pair in zip(before, after, strict=True)))
-            ratios[engine].append(ratio)
-            print(f"{engine}: once {once:.1f} s, {COPIES} times {often:.1f} s, marginal {more:.2f} s; half the bare loop "
-                  f"{before.half:.2f} and {after.half:.2f} s, two at once {before.at_once:.2f} and {after.at_once:.2f} s: "
-                  f"{ratio.half:.2f} and {ratio.at_once:.2f} times", flush=True)  # fmt: skip
+            more, half = (often - once) / (COPIES - 1), (before + after) / 4
+            ratios[engine].append(more / half)
+            print(f"{engine}: once {once:.1f} s, {COPIES} times {often:.1f} s, marginal {more:.2f} s; bare loop before "
+                  f"{before:.2f} s, after {after:.2f} s; {more / half:.2f} x half of it", flush=True)  # fmt: skip
             before = after
     for engine, found in ratios.items():
-        for against, of in (("half of the bare loop", [r.half for r in found]), ("two at once", [r.at_once for r in found])):
-            print(f"{engine}: median {median(of):.2f} x {against}, {min(of):.2f} to {max(of):.2f}")
+        print(f"{engine}: median {median(found):.2f} x half of the bare loop, {min(found):.2f} to {max(found):.2f}")
 
 
 def one_file(all_files: list[Path], folder: Path) -> None:
